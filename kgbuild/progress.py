@@ -71,5 +71,11 @@ def bar() -> Iterator[Progress]:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with RichProgress(*columns, console=Console(stderr=True), transient=True) as live:
+    live = RichProgress(
+        *columns,
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=False,  # standard output is for data, and may go elsewhere
+    )
+    with live:
         yield Bar(live)

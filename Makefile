@@ -1,26 +1,26 @@
-# What people and CI both run. `make demo` ends in a graph of examples/documents.
+# What people run; CI runs the same checks and tests (.ci/run). `make demo` ends in a graph.
 BIN := .venv/bin
 
-.PHONY: setup check quick test demo
+.PHONY: setup check quick test demo ci
 
-setup: $(BIN)/kgbuild
+setup: $(BIN)/kgbuild  ## make .venv with everything that is needed
 
 $(BIN)/kgbuild: pyproject.toml
 	python3 -m venv .venv
-	$(BIN)/pip install --quiet --editable '.[dev]'
+	$(BIN)/pip install --editable '.[dev]'
 	touch $@
 
-# mypy reads the installed package: from the checkout it cannot find kgbuild.cli and its sisters
-check: setup
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	...
+check: setup  ## style and types
+	.ci/check $(BIN)
 
-quick: setup
+quick: setup  ## the tests that take no more than a few seconds each
 	$(BIN)/pytest -m 'not slow'
 
-test: setup
+test: setup  ## all tests
 	$(BIN)/pytest
 
-demo: setup
+demo: setup  ## the examples as a graph, in ./kg
 	$(BIN)/kgbuild ingest examples/documents --ontology examples/ontology.yaml
+
+ci:  ## what CI runs, in an environment of its own
+	.ci/run

@@ -9,9 +9,9 @@ A label or a word is tokenised on its own, so each is tokenised once however oft
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
+from tokenizers import Tokenizer
 from torch import Tensor
 
 WORD = re.compile(r"\w+(?:[-_]\w+)*|\S")
@@ -50,12 +50,13 @@ class Labels:
 class Batch:
     """B inputs of up to T tokens. Positions index the token axis; -1 pads.
 
-    Shapes: ids and mask (B, T), words (B, W), entity (B, C), relation (B, R).
+    Shapes: ids and mask (B, T), words (B, W), n_words (B), entity (B, C), relation (B, R).
     """
 
     ids: Tensor
     mask: Tensor
     words: Tensor
+    n_words: Tensor
     entity: Tensor
     relation: Tensor
 
@@ -65,14 +66,16 @@ class Batch:
 
 
 class Prompter:
-    """Builds the inputs of a joint model from a fast tokenizer of `transformers`."""
+    """Builds the inputs of a joint model."""
 
-    def __init__(self, tokenizer: Any, ent_token: str, sep_token: str, rel_token: str) -> None:
-        self._encoder = tokenizer.backend_tokenizer
+    def __init__(
+        self, tokenizer: Tokenizer, pad_id: int, ent_token: str, sep_token: str, rel_token: str
+    ) -> None:
+        self._encoder = tokenizer
         self._encoder.no_truncation()
         self._encoder.no_padding()
         self._ent, self._sep, self._rel = ent_token, sep_token, rel_token
-        self.pad_id = int(tokenizer.pad_token_id or 0)
+        self.pad_id = pad_id
         self._opening, self._closing = self._special_tokens()
 
     def _special_tokens(self) -> tuple[list[int], list[int]]:
@@ -125,6 +128,7 @@ class Prompter:
             ids,
             torch.arange(ids.shape[1])[None, :] < lengths[:, None],
             _positions([text.first for text in texts], [opening + len(p.ids) for p in labels]),
+            torch.tensor([len(text.spans) for text in texts]),
             _positions([prompt.entity for prompt in labels], [opening] * len(labels)),
             _positions([prompt.relation for prompt in labels], [opening] * len(labels)),
         )

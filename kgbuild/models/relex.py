@@ -131,7 +131,7 @@ class Relex(nn.Module):
         tokens = self.encoder(batch.ids, batch.mask)
         words = gather(tokens, batch.words)
         if self.lstm is not None:
-            words = _run_lstm(self.lstm, words, _word_counts(batch))
+            words = _run_lstm(self.lstm, words, batch.n_words)
         entity = self.entity_labels(gather(tokens, batch.entity))
         return States(words, entity, gather(tokens, batch.relation))
 
@@ -144,11 +144,12 @@ class Relex(nn.Module):
         matrix, offset = self.spans.out_project.fold(states.entity)
         n_words = start.shape[1]
         per_width = []
-        for k in range(self.config.max_width):
+        for k in range(min(self.config.max_width, n_words)):
             hidden = self.spans.out_project.hidden(start[:, : n_words - k], end[:, k:])
             logits = hidden @ matrix.transpose(1, 2) + offset[:, None, :]
-            per_width.append(functional.pad(logits, (0, 0, 0, min(k, n_words)), value=-torch.inf))
-        return torch.stack(per_width, dim=2)
+            per_width.append(functional.pad(logits, (0, 0, 0, k), value=-torch.inf))
+        scores = torch.stack(per_width, dim=2)
+        return functional.pad(scores, (0, 0, 0, self.config.max_width - len(per_width)), value=-torch.inf)
 
     def span_vectors(self, sides: tuple[Tensor, Tensor], spans: Tensor) -> Tensor:
         """Vectors (N, H) of `spans` (N, 3): row of the batch, first word, last word."""
@@ -182,16 +183,9 @@ def _lstm(width: int, layers: int) -> nn.LSTM | None:
     return nn.LSTM(width, width // 2, num_layers=layers, bidirectional=True, batch_first=True)
 
 
-def _word_counts(batch: Batch) -> Tensor:
-    """Words per row: the position after the last word that has a token, at least one."""
-    present = batch.words >= 0
-    index = torch.arange(1, present.shape[1] + 1, device=present.device)
-    return (present * index).amax(dim=1).clamp(min=1)
-
-
 def _run_lstm(lstm: nn.LSTM, words: Tensor, counts: Tensor) -> Tensor:
     packed = nn.utils.rnn.pack_padded_sequence(
-        words, counts.cpu(), batch_first=True, enforce_sorted=False
+        words, counts.clamp(min=1).cpu(), batch_first=True, enforce_sorted=False
     )
     output, _ = nn.utils.rnn.pad_packed_sequence(
         lstm(packed)[0], batch_first=True, total_length=words.shape[1]

@@ -1,0 +1,202 @@
+"""The training loop: a fixed time, a warm-up, a linear decay to nothing, and a way to go on after a kill."""
+
+import itertools
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kgbuild.models.losses import weighted_bce
+from kgbuild.models.prompt import Prompter
+from kgbuild.models.relex import Relex
+from kgbuild.training.examples import Example
+from kgbuild.training.targets import (
+    Prepared,
+    batches,
+    collate,
+    entity_targets,
+    pair_targets,
+    prepare,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How long and how hard to train."""
+
+    minutes: float
+    encoder_rate: float = 1e-4
+    """Peak learning rate of the encoder; it was trained before, the heads were not."""
+    head_rate: float = 6e-4
+    warmup: float = 0.04
+    """Share of the time over which the rates rise."""
+    weight_decay: float = 0.01
+    batch_tokens: int = 3200
+    max_tokens: int = 420
+    """Longest input, label prompt included."""
+    pool: int = 384
+    """Examples that are drawn, sorted by length and cut into batches together."""
+    positive_weight: float = 0.7
+    max_negative_pairs: int = 240
+    hard_spans: int = 6
+    """Per text, spans that the model itself takes for mentions and that are paired as negatives."""
+    checkpoint_minutes: float = 4.0
+    seed: int = 13
+
+
+class Trainer:
+    """Trains one joint model in place."""
+
+    def __init__(self, model: Relex, prompter: Prompter, schedule: Schedule, state: Path) -> None:
+        self.model, self.prompter, self.schedule = model, prompter, schedule
+        self._state = state
+        self._device = next(model.parameters()).device
+        self._optimizer = _optimizer(model, schedule)
+        self._random = np.random.default_rng(schedule.seed)
+        self.steps, self.seen, self.elapsed = 0, 0, 0.0
+
+    def train(self, examples: Iterator[Example], report: Callable[[dict[str, float]], None]) -> None:
+        """Train until the time is up, from where a killed run left off."""
+        self._resume()
+        started = last_save = time.monotonic()
+        before = self.elapsed
+        self.model.train()
+        for group in self._groups(examples):
+            self.elapsed = before + time.monotonic() - started
+            if self.elapsed >= self.schedule.minutes * 60:
+                break
+            losses = self.step(group)
+            if self.steps % 50 == 0:
+                report({"step": self.steps, "seen": self.seen, "minutes": self.elapsed / 60, **losses})
+            if time.monotonic() - last_save > self.schedule.checkpoint_minutes * 60:
+                self.save()
+                last_save = time.monotonic()
+        self.model.eval()
+        self.save()
+
+    def step(self, group: list[Prepared]) -> dict[str, float]:
+        """One update on one batch."""
+        self._set_rates()
+        with torch.autocast(self._device.type, torch.bfloat16):
+            entity, relation = self._losses(group)
+        loss = entity + relation
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self._optimizer.step()
+        self.steps += 1
+        self.seen += len(group)
+        return {"entity": entity.item(), "relation": relation.item()}
+
+    def _losses(self, group: list[Prepared]) -> tuple[Tensor, Tensor]:
+        model, positive = self.model, self.schedule.positive_weight
+        batch = collate(self.prompter, group).to(self._device)
+        states = model.encode(batch)
+        sides = model.spans.sides(states.words)
+        logits = model.span_logits(states, sides)
+        targets, known = (t.to(self._device) for t in entity_targets(group, logits.shape))
+        entity = weighted_bce(logits, targets, known, positive)
+        extra = self._hard_spans(group, logits.detach(), targets)
+        pairs = pair_targets(
+            group, extra, states.relation.shape[1], self.schedule.max_negative_pairs, self._random
+        )
+        if not len(pairs.pairs):
+            return entity, entity.new_zeros(())
+        vectors = model.span_vectors(sides, pairs.spans.to(self._device))
+        scores = model.pair_logits(
+            states, vectors, pairs.rows.to(self._device), pairs.pairs.to(self._device)
+        )
+        relation = weighted_bce(
+            scores, pairs.targets.to(self._device), pairs.known.to(self._device), positive
+        )
+        return entity, relation
+
+    def _hard_spans(
+        self, group: list[Prepared], logits: Tensor, targets: Tensor
+    ) -> list[list[tuple[int, int]]]:
+        """Spans that the model wrongly takes for mentions: their pairs are negative."""
+        if logits.shape[-1] == 0 or logits.shape[1] == 0:
+            return [[] for _ in group]
+        best = logits.float().amax(dim=-1).masked_fill(targets.any(dim=-1), -torch.inf)
+        n_widths = best.shape[2]
+        values, places = best.flatten(1).topk(min(self.schedule.hard_spans, best[0].numel()), dim=1)
+        extra: list[list[tuple[int, int]]] = []
+        for one, scores, where in zip(group, values.tolist(), places.tolist(), strict=True):
+            usable = one.example.spans_known and one.example.pairs_known
+            spans = ((at // n_widths, at // n_widths + at % n_widths) for at in where)
+            gold, n_words = set(one.spans), len(one.words.spans)
+            extra.append(
+                [
+                    span
+                    for span, score in zip(spans, scores, strict=True)
+                    if usable and score > -0.7 and span[1] < n_words and span not in gold
+                ]
+            )
+        return extra
+
+    def _groups(self, examples: Iterator[Example]) -> Iterator[list[Prepared]]:
+        schedule = self.schedule
+        while True:
+            drawn = list(itertools.islice(examples, schedule.pool))
+            ready = prepare(
+                self.prompter, drawn, self.model.config.max_width, schedule.max_tokens
+            )
+            groups = batches(ready, schedule.batch_tokens)
+            for index in self._random.permutation(len(groups)):
+                yield groups[index]
+
+    def _set_rates(self) -> None:
+        progress = self.elapsed / (self.schedule.minutes * 60)
+        warm = min(1.0, progress / self.schedule.warmup) if self.schedule.warmup else 1.0
+        factor = warm * max(0.0, 1.0 - progress)
+        for group in self._optimizer.param_groups:
+            group["lr"] = group["peak"] * max(factor, 1e-3)
+
+    def save(self) -> None:
+        """Write everything that a later run needs to go on."""
+        temporary = self._state.with_suffix(".tmp")
+        torch.save(
+            {
+                "model": self.model.state_dict(),
+                "optimizer": self._optimizer.state_dict(),
+                "progress": [self.steps, self.seen, self.elapsed],
+            },
+            temporary,
+        )
+        os.replace(temporary, self._state)
+
+    def _resume(self) -> None:
+        if not self._state.exists():
+            return
+        state = torch.load(self._state, map_location=self._device, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self.steps, self.seen, self.elapsed = state["progress"]
+        self._random = np.random.default_rng([self.schedule.seed, self.steps])
+
+
+def _optimizer(model: Relex, schedule: Schedule) -> torch.optim.AdamW:
+    groups: dict[tuple[bool, bool], list[Tensor]] = {}
+    for name, parameter in model.named_parameters():
+        pretrained = name.startswith("encoder.transformer")
+        decays = parameter.ndim > 1
+        groups.setdefault((pretrained, decays), []).append(parameter)
+    return torch.optim.AdamW(
+        [
+            {
+                "params": parameters,
+                "peak": schedule.encoder_rate if pretrained else schedule.head_rate,
+                "weight_decay": schedule.weight_decay if decays else 0.0,
+            }
+            for (pretrained, decays), parameters in groups.items()
+        ],
+        lr=schedule.head_rate,
+        betas=(0.9, 0.98),
+        eps=1e-6,
+        fused=True,
+    )

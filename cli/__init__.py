@@ -67,15 +67,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     silence_libraries()
     try:
         code = app(arguments, prog_name="kgbuild", standalone_mode=False)
+        sys.stdout.flush()
     except KgbuildError as error:
         print_error(str(error))
         code = 1
     except typer.TyperException as error:
         print_error(error.format_message())
         code = error.exit_code
-    except typer.Abort:
-        code = 130
-    sys.exit(code if isinstance(code, int) else 0)
+    except BrokenPipeError:  # whoever read our output has left, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    sys.exit(code)
 
 
 def silence_libraries() -> None:

@@ -3,10 +3,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kgbuild.cli.options import load_ontology, ontology_named
-from kgbuild.cli.terminal import print_table, stdout
+from kgbuild.cli.terminal import counted, print_table, stdout
 
 if TYPE_CHECKING:
-    from kgbuild.ontology import Ontology, RelationType
+    from kgbuild.ontology import EntityType, Ontology, RelationType
 
 app = typer.Typer(help="Work with ontology files.", no_args_is_help=True)
 
@@ -27,14 +27,14 @@ def check(
 def print_ontology(ontology: "Ontology") -> None:
     """The types and relations, as the file's author would want to see them read."""
     stdout().print(
-        f"{ontology.name}: {len(ontology.entities)} entity types, "
-        f"{len(ontology.relations)} relations\n",
+        f"{ontology.name}: {counted(len(ontology.entities), 'entity type')}, "
+        f"{counted(len(ontology.relations), 'relation')}\n",
         markup=False,
     )
     entities = ontology.entities.values()
     print_table(
         ("entity", "is a", "description"),
-        [(e.name, e.is_a or e.literal or "", e.description) for e in entities],
+        [(e.name, kind(e), e.description) for e in entities],
     )
     stdout().print()
     print_table(
@@ -44,6 +44,11 @@ def print_ontology(ontology: "Ontology") -> None:
             for r in ontology.relations.values()
         ],
     )
+
+
+def kind(entity: "EntityType") -> str:
+    """The type above, or the kind of value."""
+    return f"{entity.literal} value" if entity.literal else entity.is_a or ""
 
 
 def ends(types: tuple[str, ...]) -> str:

@@ -68,6 +68,11 @@ def value(tail: "Entity | Literal") -> str:
     return tail.name if isinstance(tail, Entity) else tail.value
 
 
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """The number with its noun: "1 entity", "2,000 entities"."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def one_line(text: str) -> str:
     """The text with a space for each line break or control character: same length, harmless."""
     return "".join(character if character.isprintable() else " " for character in text)

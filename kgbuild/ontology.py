@@ -10,6 +10,7 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from kgbuild.errors import OntologyError
+from kgbuild.ontology_rules import near, problems
 from kgbuild.ontology_types import (
     SIDES,
     AnyType,
@@ -20,8 +21,6 @@ from kgbuild.ontology_types import (
     end_types,
     inverses,
     literal_kind,
-    near,
-    problems,
 )
 from kgbuild.ontology_yaml import parse, read_text
 
@@ -52,7 +51,7 @@ class Ontology:
         object.__setattr__(self, "prefix", prefix)
         object.__setattr__(self, "entities", dict(sorted(self.entities.items())))
         object.__setattr__(self, "relations", dict(sorted(self.relations.items())))
-        found = list(problems(prefix, self.entities, self.relations))
+        found = problems(prefix, self.entities, self.relations)
         if found:
             raise OntologyError("\n".join(f"ontology `{self.name}`: {each}" for each in found))
 

@@ -12,7 +12,8 @@ from typing import Any
 import yaml
 
 from kgbuild.errors import OntologyError
-from kgbuild.ontology_types import EntityType, Key, Problem, RelationType, near, problems
+from kgbuild.ontology_rules import UNWRITABLE, Key, Problem, near, problems
+from kgbuild.ontology_types import EntityType, RelationType
 
 MAX_BYTES = 16 * 2**20
 MAX_DEPTH = 16
@@ -54,6 +55,8 @@ def parse(text: str, source: str) -> dict[str, Any]:
     root = _compose(text, source)
     if root is None:
         raise OntologyError(f"{source}:1: is empty; define `entities` and `relations`")
+    if not isinstance(root, yaml.MappingNode):
+        raise OntologyError(f"{source}:{_line(root)}: is not a mapping; define `entities` in it")
     reader = _Reader()
     parts = {"entities": {}, "relations": {}} | reader.ontology(root)
     broken = problems(parts.get("prefix", ""), parts["entities"], parts["relations"])
@@ -89,16 +92,18 @@ def _stop(problem: str, mark: yaml.Mark) -> None:
 
 
 def _compose(text: str, source: str) -> yaml.Node | None:
+    line = 0
     try:
-        return _Loader(text).get_single_node()
+        loader = _Loader(text)
+        return loader.get_single_node()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
-        complaint = error.problem or error.context
-        raise OntologyError(f"{source}:{line}: not valid YAML: {complaint}") from error
+        line, complaint = mark.line if mark else 0, error.problem or error.context
     except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        raise OntologyError(f"{source}:{line}: not valid YAML: {error.reason}") from error
+        line, complaint = text.count("\n", 0, error.position), error.reason
+    except (OverflowError, ValueError):  # chr() of an escape such as "\UFFFFFFFF"
+        line, complaint = loader.line, "an escape names no character"
+    raise OntologyError(f"{source}:{line + 1}: not valid YAML: {complaint}")
 
 
 class _Reader:
@@ -191,9 +196,10 @@ class _Reader:
 
     def text(self, node: yaml.Node, key: Key) -> str | None:
         words = " ".join(node.value.split()) if isinstance(node, yaml.ScalarNode) else ""
-        if words:
+        if words and not UNWRITABLE.search(words):
             return words
-        self.report(node, key, "is not text; write plain words")
+        what = "has a control character" if words else "is not text"
+        self.report(node, key, f"{what}; write plain words")
         return None
 
     def texts(self, node: yaml.Node, key: Key) -> tuple[str, ...]:

@@ -3,6 +3,9 @@
 from importlib.resources import files
 from pathlib import Path
 
+from kgbuild.errors import OntologyError
+from kgbuild.ontology_rules import near
+
 _FOLDER = Path(str(files(__name__)))
 
 
@@ -12,10 +15,15 @@ def names() -> tuple[str, ...]:
 
 
 def find(name_or_path: str | Path) -> Path:
-    """The file of a ready ontology if that is what the name says, else the path as it is.
+    """The file of a ready ontology if its bare name is given, else the path as it is.
 
-    A file of your own called `company` wins over the ready one; so does `./company`.
+    Raises:
+        OntologyError: A bare name that is neither a file here nor a ready ontology.
     """
     path = Path(name_or_path)
-    ready = _FOLDER / f"{name_or_path}.yaml"
-    return ready if str(name_or_path) in names() and not path.is_file() else path
+    if path.is_file() or path.suffix or path.name != str(name_or_path):
+        return path
+    if path.name not in names():
+        hint = near(path.name, names())
+        raise OntologyError(f"{path}: is neither a file nor a ready ontology; {hint}")
+    return _FOLDER / f"{path.name}.yaml"

@@ -68,10 +68,8 @@ def test_the_version_is_the_packages(run):
         (["ingest", "--verbose"], "No such option: --verbose"),
     ],
 )
-def test_wrong_usage_is_one_line_and_exit_code_2(
-    run, note, tmp_path, monkeypatch, arguments, complaint
-):
-    monkeypatch.chdir(tmp_path)
+def test_wrong_usage_is_one_line_and_code_2(run, note, monkeypatch, arguments, complaint):
+    monkeypatch.chdir(note.parent)
     code, out, err = run(*(argument.format(note=note) for argument in arguments))
     assert (code, out) == (2, "")
     assert err.startswith("error: ")

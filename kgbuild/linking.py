@@ -1,0 +1,145 @@
+"""Which of many names mean one thing: the same steps for one document and for all of them."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from kgbuild.clustering import Pair, Partition, average_linkage
+from kgbuild.matching import Match, alike, alike_keys, conflict, short_forms, sought_as
+from kgbuild.names import Form, Kind
+
+THRESHOLD = 0.5  # average score of the pairs between two clusters that become one
+
+_BLOCK = 50  # in a larger block a name meets its neighbours in alphabetical order only
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A name as one type: what is compared, whatever the number of its mentions."""
+
+    type: str
+    kind: Kind
+    form: Form
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A decision on two nodes; the second is the fuller name where one shortens the other."""
+
+    left: int
+    right: int
+    match: Match
+    joined: bool
+    shortened: bool = False
+
+
+Rule = Callable[[int, int], bool]
+
+
+class Linker:
+    """Groups nodes: first names that are alike, then short names with the full name they mean.
+
+    Args:
+        nodes: Sorted, so that the outcome does not depend on the order of the input.
+        compatible: Whether one thing can be of both types.
+        told_apart: Whether something beyond the names says that two nodes are two things.
+    """
+
+    def __init__(
+        self,
+        nodes: Sequence[Node],
+        compatible: Callable[[str, str], bool],
+        told_apart: Rule = lambda i, j: False,
+    ) -> None:
+        self._nodes = nodes
+        self._compatible = compatible
+        self._told_apart = told_apart
+        self.partition = Partition(len(nodes))
+
+    def candidates(self) -> Iterator[tuple[Pair, Match]]:
+        """Pairs of nodes that share a key and are alike, each once."""
+        blocks = defaultdict(list)
+        for i, node in enumerate(self._nodes):
+            for key in set(alike_keys(node.form, node.kind)):
+                blocks[key].append(i)
+        for pair in _pairs(blocks.values()):
+            if match := self.match(*pair):
+                yield pair, match
+
+    def match(self, i: int, j: int) -> Match | None:
+        """Why two nodes are alike, if they are."""
+        a, b = self._nodes[i], self._nodes[j]
+        return alike(a.form, b.form, a.kind) if self._compatible(a.type, b.type) else None
+
+    def join_alike(self, candidates: Mapping[Pair, Match]) -> Iterator[Link]:
+        """Average linkage over the candidates."""
+
+        def score(i: int, j: int) -> float:
+            match = candidates.get((min(i, j), max(i, j))) or self.match(i, j)
+            return match.score if match else 0.0
+
+        scores = {pair: match.score for pair, match in candidates.items()}
+        for (i, j), joined in average_linkage(
+            self.partition, scores, score, self.apart, threshold=THRESHOLD
+        ):
+            yield Link(i, j, candidates[i, j], joined)
+
+    def join_short(self, hosts: Mapping[int, Mapping[int, Match]]) -> Iterator[Link]:
+        """Put each short name to the full name it can mean, unless it could mean several.
+
+        The longest go first: "Ada" then meets "Ada Lovelace" and "Ada King Lovelace" as one.
+        """
+        for i in sorted(hosts, key=lambda i: (-len(self._nodes[i].form.squeezed), i)):
+            group = set(self.partition.members(i))
+            fulls = {j: match for j, match in hosts[i].items() if j not in group}
+            if not fulls:
+                continue
+            clear = len({self.partition.find(j) for j in fulls}) == 1 and not any(
+                self.apart(i, j) for full in fulls for j in self.partition.members(full)
+            )
+            for j, match in sorted(fulls.items()):
+                yield Link(i, j, match, clear, shortened=True)
+                if clear:
+                    self.partition.join(i, j)
+                    break
+
+    def hosts(self, *, everywhere: bool) -> dict[int, dict[int, Match]]:
+        """For each short name the full names it can mean: in one document, or everywhere."""
+        full: dict[str, dict[int, Match]] = defaultdict(dict)
+        for j, node in enumerate(self._nodes):
+            for key, match in short_forms(node.form, node.kind).items():
+                if match.everywhere or not everywhere:
+                    full[key][j] = match
+        found = {i: self._found(i, full) for i in range(len(self._nodes))}
+        return {i: matches for i, matches in found.items() if matches}
+
+    def apart(self, i: int, j: int) -> bool:
+        """Whether two nodes may never be in one group."""
+        a, b = self._nodes[i], self._nodes[j]
+        return (
+            not self._compatible(a.type, b.type)
+            or conflict(a.form, b.form)
+            or self._told_apart(i, j)
+        )
+
+    def _found(self, i: int, full: Mapping[str, Mapping[int, Match]]) -> dict[int, Match]:
+        node = self._nodes[i]
+        return {
+            j: match
+            for key in sought_as(node.form)
+            for j, match in full.get(key, {}).items()
+            if i != j and self._compatible(node.type, self._nodes[j].type)
+        }
+
+
+def _pairs(blocks: Iterable[list[int]]) -> set[Pair]:
+    """All pairs of a small block; in a large one each member with those that follow it."""
+    pairs: set[Pair] = set()
+    for block in blocks:
+        if len(block) <= _BLOCK:
+            pairs.update(combinations(block, 2))
+        else:
+            for start in range(1, 5):
+                pairs.update(zip(block, block[start:], strict=False))
+    return pairs

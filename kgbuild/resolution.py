@@ -1,0 +1,315 @@
+"""From names to entities: which names, in one document and across all, mean one thing.
+
+Within a document a reader's conventions hold: a surname stands for the person named in full, "the
+Commission" for the only commission. Such short names stay bound to their document. Across documents
+only full names are compared, and what one document tells apart stays apart in the graph.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from itertools import combinations, groupby
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from kgbuild.clustering import Pair
+from kgbuild.kinds import kind_of
+from kgbuild.linking import Link, Linker, Node
+from kgbuild.matching import Match
+from kgbuild.names import Form, Kind, is_pronoun, parse
+from kgbuild.ontology import Ontology
+
+Embed = Callable[[Sequence[str]], npt.NDArray[np.float32]]
+
+_CLOSE = 0.6  # cosine of two spellings of one name, at least
+_SURE = 0.9  # a match this good needs no second opinion
+_GIVEN = Match(0.95, "short for it in another document")
+_TOGETHER = Match(1.0, "one thing in a document")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Name:
+    """A text that a document uses for a thing of a type, and how often it does."""
+
+    document_id: str
+    type: str
+    text: str
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """The names of one entity.
+
+    Attributes:
+        names: Sorted.
+        name: The canonical one.
+        type: The most specific among the types of the names.
+        aliases: The other texts, sorted.
+    """
+
+    names: tuple[Name, ...]
+    name: str
+    type: str
+    aliases: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided on two names, and why; of a name that is left out, `right` is empty."""
+
+    kind: Literal["merge", "keep apart", "leave out"]
+    left: str
+    right: str
+    score: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """Every name is in one cluster or left out: a pronoun, or without any letter."""
+
+    clusters: tuple[Cluster, ...]
+    decisions: tuple[Decision, ...]
+    left_out: tuple[Name, ...]
+
+
+def resolve(names: Iterable[Name], ontology: Ontology, *, embed: Embed | None = None) -> Resolution:
+    """Cluster names; pure, and independent of the order of the names.
+
+    `embed` turns texts into unit vectors. Without it, what is likely but not sure from the names
+    alone is not merged across documents.
+    """
+    customs = _Customs(ontology)
+    kept, left_out = _nameable(names)
+    decisions = [Decision("leave out", name.text, "", 1.0, "not a name") for name in left_out]
+    groups: list[_Group] = []
+    for _, of_document in groupby(kept, key=lambda name: name.document_id):
+        document = _Document(list(of_document), customs)
+        groups += document.groups
+        decisions += document.decisions
+    corpus = _Corpus(groups, customs, embed)
+    decisions += corpus.decisions
+    clusters = sorted((_cluster(c, customs) for c in corpus.clusters), key=lambda c: c.names)
+    unique = sorted(set(decisions), key=lambda d: (d.kind, d.left, d.right, d.reason, d.score))
+    return Resolution(tuple(clusters), tuple(unique), tuple(left_out))
+
+
+def _nameable(names: Iterable[Name]) -> tuple[list[Name], list[Name]]:
+    """Sorted and each once, with those that name nothing apart."""
+    counts: Counter[tuple[str, str, str]] = Counter()
+    for name in names:
+        counts[name.document_id, name.type, name.text] += name.count
+    unique = sorted(Name(*key, count) for key, count in counts.items())
+    left_out = [name for name in unique if is_pronoun(name.text)]
+    return [name for name in unique if not is_pronoun(name.text)], left_out
+
+
+class _Customs:
+    """What an ontology says about types, remembered: it is asked for every pair of names."""
+
+    def __init__(self, ontology: Ontology) -> None:
+        self.compatible = lru_cache(maxsize=None)(ontology.compatible)
+        self.depth = lru_cache(maxsize=None)(lambda type: len(ontology.ancestors(type)))
+        self.kind: Callable[[str], Kind] = lru_cache(maxsize=None)(
+            lambda type: kind_of(type, ontology)
+        )
+
+    def node(self, type: str, text: str) -> Node:
+        kind = self.kind(type)
+        return Node(type, kind, parse(text, kind))
+
+    def most_specific(self, names: Iterable[Name]) -> str:
+        counts: Counter[str] = Counter()
+        for name in names:
+            counts[name.type] += name.count
+        return min(counts, key=lambda type: (-self.depth(type), -counts[type], type))
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Names that mean one thing in one document.
+
+    Attributes:
+        bound: Short names that mean this only here, with the match that says so.
+    """
+
+    document_id: str
+    names: tuple[Name, ...]
+    type: str
+    bound: dict[Name, Match]
+
+    @property
+    def heads(self) -> list[Name]:
+        """The names under which other documents may know the thing."""
+        return [name for name in self.names if name not in self.bound]
+
+
+class _Document:
+    """The names of one document, grouped."""
+
+    def __init__(self, names: Sequence[Name], customs: _Customs) -> None:
+        self._customs = customs
+        self._of_node: dict[Node, list[Name]] = defaultdict(list)
+        for name in names:
+            self._of_node[customs.node(name.type, name.text)].append(name)
+        self._nodes = sorted(self._of_node, key=_order)
+        self._linker = Linker(self._nodes, customs.compatible)
+        candidates = dict(self._linker.candidates())
+        self._links = [
+            *self._linker.join_alike(candidates),
+            *self._linker.join_short(self._linker.hosts(everywhere=False)),
+        ]
+
+    @cached_property
+    def groups(self) -> list[_Group]:
+        bound = {link.left: link.match for link in self._links if link.joined and link.shortened}
+        return [self._group(members, bound) for members in self._linker.partition]
+
+    @property
+    def decisions(self) -> Iterator[Decision]:
+        for link in self._links:
+            left, right = (self._of_node[self._nodes[i]] for i in (link.left, link.right))
+            yield _decision(link, left, right, f" in {left[0].document_id}")
+
+    def _group(self, members: Sequence[int], bound: dict[int, Match]) -> _Group:
+        names = sorted(name for i in members for name in self._of_node[self._nodes[i]])
+        matches = {
+            name: bound[i] for i in members if i in bound for name in self._of_node[self._nodes[i]]
+        }
+        type = self._customs.most_specific(names)
+        return _Group(names[0].document_id, tuple(names), type, matches)
+
+
+class _Corpus:
+    """The groups of all documents, grouped again by what their full names have in common."""
+
+    def __init__(self, groups: Sequence[_Group], customs: _Customs, embed: Embed | None) -> None:
+        self._groups = groups
+        self._customs = customs
+        self._nodes_of = [self._heads(group) for group in groups]
+        self._names: dict[Node, list[Name]] = defaultdict(list)
+        self._group_in: dict[Node, dict[str, int]] = defaultdict(dict)
+        for g, nodes in enumerate(self._nodes_of):
+            for node, names in nodes.items():
+                self._names[node] += names
+                self._group_in[node][groups[g].document_id] = g
+        self._nodes = sorted(self._names, key=_order)
+        self._index = {node: i for i, node in enumerate(self._nodes)}
+        self._linker = Linker(self._nodes, customs.compatible, self._told_apart)
+        self._links = list(self._link(embed))
+
+    @property
+    def clusters(self) -> Iterator[list[_Group]]:
+        """Each group goes where its best known full name goes."""
+        clusters = defaultdict(list)
+        for group, nodes in zip(self._groups, self._nodes_of, strict=True):
+            best = max(nodes, key=lambda node: (self._weight(node), -self._index[node]))
+            clusters[self._linker.partition.find(self._index[best])].append(group)
+        return iter(clusters.values())
+
+    @property
+    def decisions(self) -> Iterator[Decision]:
+        for link in self._links:
+            left, right = (self._names[self._nodes[i]] for i in (link.left, link.right))
+            yield _decision(link, left, right, "")
+
+    def _heads(self, group: _Group) -> dict[Node, list[Name]]:
+        nodes: dict[Node, list[Name]] = defaultdict(list)
+        for name in group.heads:
+            nodes[self._customs.node(group.type, name.text)].append(name)
+        return nodes
+
+    def _link(self, embed: Embed | None) -> Iterator[Link]:
+        texts = [_best(self._names[node]) for node in self._nodes]
+        candidates = dict(self._linker.candidates()) | dict(self._in_one_group())
+        yield from self._linker.join_alike(_confirmed(candidates, texts, embed))
+        yield from self._linker.join_short(self._hosts(texts, embed))
+
+    def _in_one_group(self) -> Iterator[tuple[Pair, Match]]:
+        """Names that a document uses for one thing."""
+        for nodes in self._nodes_of:
+            for pair in combinations(sorted(self._index[node] for node in nodes), 2):
+                yield pair, _TOGETHER
+
+    def _hosts(self, texts: Sequence[str], embed: Embed | None) -> dict[int, dict[int, Match]]:
+        """Full names for short ones: those that a document gives, else those that are likely."""
+        possible = self._linker.hosts(everywhere=True)
+        pairs = {(i, j): match for i, fulls in possible.items() for j, match in fulls.items()}
+        hosts: dict[int, dict[int, Match]] = defaultdict(dict)
+        for (i, j), match in _confirmed(pairs, texts, embed).items():
+            hosts[i][j] = match
+        return hosts | self._expanded()
+
+    def _expanded(self) -> dict[int, dict[int, Match]]:
+        """Acronyms with the names that documents use them for."""
+        of_form: dict[Form, list[int]] = defaultdict(list)
+        for i, node in enumerate(self._nodes):
+            of_form[node.form].append(i)
+        expanded: dict[int, dict[int, Match]] = defaultdict(dict)
+        for group, nodes in zip(self._groups, self._nodes_of, strict=True):
+            full = [self._index[node] for node in nodes]
+            for name, match in group.bound.items():
+                if not match.everywhere:
+                    continue
+                for i in of_form.get(self._customs.node(name.type, name.text).form, ()):
+                    if self._customs.compatible(self._nodes[i].type, group.type):
+                        expanded[i] |= dict.fromkeys(full, _GIVEN)
+        return expanded
+
+    def _told_apart(self, i: int, j: int) -> bool:
+        """Whether one document has both names, for two things."""
+        few, many = sorted((self._group_in[self._nodes[k]] for k in (i, j)), key=len)
+        return any(many.get(document, group) != group for document, group in few.items())
+
+    def _weight(self, node: Node) -> tuple[int, int, int]:
+        names = self._names[node]
+        return len(names), sum(name.count for name in names), len(node.form.squeezed)
+
+
+def _confirmed(
+    candidates: dict[Pair, Match], texts: Sequence[str], embed: Embed | None
+) -> dict[Pair, Match]:
+    """The sure ones, and those that the embeddings of the two names speak for as well."""
+    sure = {pair: match for pair, match in candidates.items() if match.score >= _SURE}
+    doubtful = {pair: match for pair, match in candidates.items() if match.score < _SURE}
+    if not embed or not doubtful:
+        return sure
+    used = sorted({i for pair in doubtful for i in pair})
+    row = {i: r for r, i in enumerate(used)}
+    vectors = embed([texts[i] for i in used])
+    for (i, j), match in doubtful.items():
+        close = float(vectors[row[i]] @ vectors[row[j]])
+        if close >= _CLOSE:
+            sure[i, j] = Match(match.score, f"{match.reason}, embeddings agree ({close:.2f})")
+    return sure
+
+
+def _cluster(groups: Sequence[_Group], customs: _Customs) -> Cluster:
+    names = sorted(name for group in groups for name in group.names)
+    name = _best([name for group in groups for name in group.heads])
+    aliases = {other.text for other in names} - {name}
+    return Cluster(tuple(names), name, customs.most_specific(names), tuple(sorted(aliases)))
+
+
+def _best(names: Iterable[Name]) -> str:
+    """The text of most documents, then most mentions, then the longest, then by alphabet."""
+    documents: dict[str, set[str]] = defaultdict(set)
+    mentions: Counter[str] = Counter()
+    for name in names:
+        documents[name.text].add(name.document_id)
+        mentions[name.text] += name.count
+    return min(mentions, key=lambda t: (-len(documents[t]), -mentions[t], -len(t), t))
+
+
+def _decision(link: Link, left: list[Name], right: list[Name], where: str) -> Decision:
+    kind: Literal["merge", "keep apart"] = "merge" if link.joined else "keep apart"
+    return Decision(kind, _best(left), _best(right), link.match.score, link.match.reason + where)
+
+
+def _order(node: Node) -> tuple[str, tuple[str, ...], bool]:
+    """Nothing else tells two nodes apart."""
+    return node.type, node.form.words, node.form.acronym

@@ -1,0 +1,1 @@
+"""Where graphs live and go: the embedded graph, RDF, files."""

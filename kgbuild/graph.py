@@ -1,0 +1,291 @@
+"""The door: one knowledge graph in one folder.
+
+with KnowledgeGraph.open("kg", ontology=Ontology.load("ontology.yaml")) as kg:
+report = kg.ingest(["documents"])
+for triple in kg.triples(head="Ada Lovelace"):
+print(triple.evidence[0].quote)
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, Self
+
+from kgbuild.assembly import assemble, names
+from kgbuild.connectors.embedded import EmbeddedGraph
+from kgbuild.connectors.files import export
+from kgbuild.connectors.sparql import Answer, Projection
+from kgbuild.connectors.store import GraphStore, open_store
+from kgbuild.database import only_writer
+from kgbuild.datatypes import Entity, Triple
+from kgbuild.errors import QueryError
+from kgbuild.ingestion import DocumentExtractor, Ingestion, IngestReport
+from kgbuild.ledger import Ledger
+from kgbuild.ontology import Ontology
+from kgbuild.progress import Progress, Silent
+
+if TYPE_CHECKING:
+    from kgbuild.embeddings import Vectors
+    from kgbuild.retrieval import SearchResult
+
+__all__ = ["GraphStats", "IngestReport", "KnowledgeGraph"]
+
+
+class TextEmbedder(Protocol):
+    """What turns texts into vectors; `kgbuild.embeddings.Embedder` is the one."""
+
+    def embed(self, texts: Sequence[str]) -> "Vectors": ...
+
+
+@dataclass(frozen=True, slots=True)
+class GraphStats:
+    """How much a graph holds.
+
+    Attributes:
+        coverage: Share of all text that the model has read.
+        failed: Documents that could not be read or extracted when last tried.
+        dropped: What was extracted but is not in the graph: how often, by reason.
+    """
+
+    documents: int
+    failed: int
+    chunks: int
+    mentions: int
+    relations: int
+    entities: int
+    triples: int
+    coverage: float
+    entity_types: dict[str, int]
+    relation_types: dict[str, int]
+    dropped: dict[str, int]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    """How to extract, resolve and copy; nothing of it is loaded before it is needed."""
+
+    ontology: Ontology | None
+    model: str | Path
+    device: str
+    extractor: DocumentExtractor | None
+    embedder: TextEmbedder | None
+    store: GraphStore | None
+
+
+class KnowledgeGraph:
+    """A knowledge graph in a folder. Made by `open`; close it, or use it in a `with` block."""
+
+    def __init__(self, folder: Path, ledger: Ledger, settings: _Settings) -> None:
+        self.folder = folder
+        self._ledger = ledger
+        self._settings = settings
+        self._graph = EmbeddedGraph(ledger)
+        self._projection = Projection(self._graph)
+
+    @classmethod
+    def open(
+        cls,
+        folder: str | Path,
+        *,
+        ontology: Ontology | None = None,
+        model: str | Path = "bundled",
+        device: str = "auto",
+        store: str | None = None,
+        create: bool = True,
+        extractor: DocumentExtractor | None = None,
+        embedder: TextEmbedder | None = None,
+    ) -> Self:
+        """Open the graph in a folder.
+
+        Args:
+            folder: Where the graph lives.
+            ontology: What to look for; if not given, that of the last run.
+            model: What reads the documents: a name or a folder.
+            device: Where the models run: `auto`, `cpu`, `cuda`, `mps`.
+            store: A URL or a file to write the graph to after every change as well.
+            create: Make the folder if there is no graph in it.
+            extractor: Reads the documents instead of `model`.
+            embedder: Compares names and questions instead of the model in the box.
+
+        Raises:
+            StoreError: There is no graph and none is to be made, or it cannot be opened or made.
+        """
+        target = open_store(store) if store else None
+        ledger = Ledger.open(Path(folder), create=create)
+        settings = _Settings(ontology, model, device, extractor, embedder, target)
+        return cls(Path(folder), ledger, settings)
+
+    def close(self) -> None:
+        self._ledger.close()
+        if self._settings.store:
+            self._settings.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def ontology(self) -> Ontology:
+        """The ontology that was given, or else the one that the graph was built with."""
+        return self._settings.ontology or self._graph.ontology
+
+    # Changing the graph
+
+    def ingest(
+        self, paths: Sequence[str | Path], *, progress: Progress | None = None
+    ) -> IngestReport:
+        """Bring the graph in step with files and folders.
+
+        Reads what is new or has changed, forgets what is gone from them, and extracts again what
+        was extracted with another ontology or model. A run that was killed is continued by the
+        next one.
+
+        Raises:
+            DocumentError: A path does not exist.
+            StoreError: Another process is writing, or the disk fails.
+        """
+        started = time.monotonic()
+        progress = progress or Silent()
+        with self._writing():
+            run = Ingestion(self._ledger, self._build, lambda: self._extractor, progress)
+            report = run.run([Path(path) for path in paths])
+            self._update(progress)
+            self._complete(report)
+        report.seconds = time.monotonic() - started
+        return report
+
+    def remove(self, *document_ids: str) -> int:
+        """Take documents out, and what they alone supported; the number that were there."""
+        with self._writing():
+            removed = sum(self._ledger.remove(id) for id in document_ids)
+            self._update(Silent())
+        return removed
+
+    # Reading it
+
+    def entities(self, name: str | None = None, type: str | None = None) -> Iterator[Entity]:
+        """Entities in order of id: all, or those of a name or a type (with the types below it)."""
+        return self._graph.entities(name, type)
+
+    def triples(
+        self, head: str | None = None, type: str | None = None, tail: str | None = None
+    ) -> Iterator[Triple]:
+        """Triples with their evidence, ends given by name, alias or id: all, or those that fit."""
+        return self._graph.triples(head, type, tail)
+
+    def explain(self, head: str, type: str, tail: str) -> Triple:
+        """One edge with its evidence; of several that fit, the one with the highest score.
+
+        Raises:
+            QueryError: There is none; the message has names that are near.
+        """
+        found = max(self.triples(head, type, tail), key=lambda triple: triple.score, default=None)
+        if found is None:
+            raise QueryError(self._why_not(head, type, tail))
+        return found
+
+    def search(self, question: str, k: int = 5) -> "SearchResult":
+        """The k passages that answer a question best, and the part of the graph around them."""
+        from kgbuild.retrieval import search
+
+        return search(self._graph, question, k=k, embedder=self._embedder)
+
+    def query(self, sparql: str) -> Answer:
+        """Answer a SPARQL query; see `kgbuild.connectors.sparql` for what is where.
+
+        Raises:
+            QueryError: It is not SPARQL, or more than a question about this graph.
+        """
+        return self._projection.query(sparql)
+
+    def stats(self) -> GraphStats:
+        """Count what is there."""
+        with self._graph.snapshot():
+            return GraphStats(
+                **asdict(self._ledger.totals()),
+                failed=sum(1 for _ in self._ledger.failures()),
+                **self._graph.counts(),
+            )
+
+    def export(self, format: str, out: BinaryIO) -> None:
+        """Write the whole graph as `jsonl`, `nt`, `turtle` or `graphml`."""
+        export(self._graph, format, out)
+
+    # How
+
+    @cached_property
+    def _extractor(self) -> DocumentExtractor:
+        if self._settings.extractor:
+            return self._settings.extractor
+        from kgbuild.extraction import Extractor
+
+        return Extractor(self._settings.model, self.ontology, device=self._settings.device)
+
+    @cached_property
+    def _embedder(self) -> TextEmbedder:
+        if self._settings.embedder:
+            return self._settings.embedder
+        from kgbuild.embeddings import Embedder
+
+        return Embedder(device=self._settings.device, cache=self._ledger)
+
+    @property
+    def _build(self) -> str:
+        """What documents were extracted with, known without loading it."""
+        if self._settings.extractor:
+            return self._settings.extractor.fingerprint
+        from kgbuild.extraction import fingerprint_of
+
+        return fingerprint_of(self._settings.model, self.ontology)
+
+    def _writing(self) -> AbstractContextManager[None]:
+        return only_writer(self.folder / "ledger.lock")
+
+    def _update(self, progress: Progress) -> None:
+        """Bring the graph in step with the ledger, and the store with the graph."""
+        if self._ledger.dirty or self._ledger.get("ontology") != self.ontology.to_yaml():
+            from kgbuild.resolution import resolve
+
+            progress.stage("Resolving names")
+            found = names(self._ledger.database, self.ontology)
+            resolution = resolve(found, self.ontology, embed=self._embedder.embed)
+            progress.stage("Building the graph")
+            assemble(self._ledger.database, self.ontology, resolution)
+        if self._settings.store:
+            progress.stage("Writing")
+            self._settings.store.write(self._graph)
+
+    def _complete(self, report: IngestReport) -> None:
+        """Fill in what the graph holds now."""
+        stats = self.stats()
+        for name in ("chunks", "mentions", "relations", "entities", "triples", "coverage"):
+            setattr(report, name, getattr(stats, name))
+        report.dropped = stats.dropped
+
+    def _why_not(self, head: str, type: str, tail: str) -> str:
+        if not any(self.entities(head)):
+            return self._unknown(head)
+        if type not in self.ontology.relations:
+            known = ", ".join(self.ontology.relations)
+            return f"the ontology has no relation '{type}'; it has {known}"
+        others = [_tail_name(triple) for triple in islice(self.triples(head, type), 3)]
+        if others:
+            return f"'{head}' has no '{type}' to '{tail}', but to {', '.join(others)}"
+        return f"'{head}' has no '{type}' in this graph"
+
+    def _unknown(self, name: str) -> str:
+        near = ", ".join(f"'{other}'" for other in self._graph.similar_names(name))
+        return f"nothing in the graph is called '{name}'" + (f"; near are {near}" if near else "")
+
+
+def _tail_name(triple: Triple) -> str:
+    return repr(triple.tail.name if isinstance(triple.tail, Entity) else triple.tail.value)

@@ -1,0 +1,174 @@
+"""One run over files and folders: read, skip what is unchanged, extract, record, remove.
+
+A run may end at any moment; the next one goes on from the documents that are recorded.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from kgbuild.datatypes import Document
+from kgbuild.ledger import Ledger
+from kgbuild.progress import Progress
+
+if TYPE_CHECKING:
+    from kgbuild.extraction import Extracted
+
+
+class DocumentExtractor(Protocol):
+    """What reads documents; `kgbuild.extraction.Extractor` is the one."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Another text whenever the same document might be read otherwise."""
+        ...
+
+    def extract(self, documents: Iterable[Document]) -> Iterator["Extracted"]: ...
+
+
+@dataclass(slots=True)
+class IngestReport:
+    """What a run did (`read` to `failures`) and what the graph holds after it.
+
+    Attributes:
+        read: Documents that went through the model.
+        skipped: Files of a kind that is not read.
+        failures: Id and reason of each document that failed.
+        coverage: Share of all text that the model has read.
+        dropped: What was extracted but is not in the graph: how often, by reason.
+    """
+
+    read: int = 0
+    unchanged: int = 0
+    failed: int = 0
+    removed: int = 0
+    skipped: int = 0
+    failures: list[tuple[str, str]] = field(default_factory=list)
+    chunks: int = 0
+    mentions: int = 0
+    relations: int = 0
+    entities: int = 0
+    triples: int = 0
+    coverage: float = 1.0
+    dropped: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def to_json(self) -> dict[str, Any]:
+        """The report as the plain data that scripts rely on."""
+        names = ("chunks", "mentions", "relations", "entities", "triples", "coverage")
+        return {
+            "documents": {
+                "read": self.read,
+                "unchanged": self.unchanged,
+                "failed": self.failed,
+                "removed": self.removed,
+            },
+            **{name: getattr(self, name) for name in names},
+            "seconds": round(self.seconds, 3),
+            "skipped": self.skipped,
+            "failures": [{"document": id, "reason": reason} for id, reason in self.failures],
+            "dropped": self.dropped,
+        }
+
+
+class Ingestion:
+    """Brings a ledger in step with files and folders.
+
+    Args:
+        build: Names the ontology and the model; documents of another build are extracted again.
+        extractor: Called only if there is something to extract, for it may load a model.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        build: str,
+        extractor: Callable[[], DocumentExtractor],
+        progress: Progress,
+    ) -> None:
+        self.report = IngestReport()
+        self._ledger = ledger
+        self._build = build
+        self._extractor = extractor
+        self._progress = progress
+
+    def run(self, paths: Sequence[Path]) -> IngestReport:
+        self._progress.stage("Reading")
+        documents = self._to_extract(paths)
+        first = next(documents, None)
+        if first is not None:
+            self._record_all(self._extractor().extract(chain([first], documents)))
+        return self.report
+
+    def _to_extract(self, paths: Sequence[Path]) -> Iterator[Document]:
+        """What is new or changed, then what the graph holds from elsewhere in another build."""
+        roots = _roots(paths)
+        self._ledger.start_run()
+        yield from self._changed(paths, roots)
+        self.report.removed += self._ledger.remove_unseen(roots)
+        yield from self._ledger.built_otherwise(self._build)
+
+    def _changed(self, paths: Sequence[Path], roots: Sequence[Path]) -> Iterator[Document]:
+        from kgbuild.readers import Skipped, Unreadable, read
+
+        for item in read(paths):
+            if isinstance(item, Skipped):
+                self.report.skipped += 1
+            elif isinstance(item, Unreadable):
+                self._fail(item.id, item.source, item.reason)
+            elif other := self._taken(item, roots):
+                reason = f"its id is taken by {other}, which is in the graph; rename one of them"
+                self._refuse(item.id, reason)
+            elif self._is_new(item):
+                yield item
+
+    def _taken(self, document: Document, roots: Sequence[Path]) -> str | None:
+        """The file that another document of the same id was read from and still may be."""
+        state = self._ledger.state(document.id)
+        if state is None or state.source == document.metadata["source"]:
+            return None
+        same = state.content_hash == document.content_hash
+        elsewhere = not any(Path(state.source).is_relative_to(root) for root in roots)
+        return state.source if elsewhere and not same and os.path.exists(state.source) else None
+
+    def _is_new(self, document: Document) -> bool:
+        """Whether to extract it; if not, it is noted as there."""
+        self._ledger.saw(document.id)
+        state = self._ledger.state(document.id)
+        if state is None or (state.content_hash, state.build) != (
+            document.content_hash,
+            self._build,
+        ):
+            return True
+        if state.source != document.metadata["source"] and not os.path.exists(state.source):
+            self._ledger.moved(document.id, document.metadata["source"])
+        self.report.unchanged += 1
+        return False
+
+    def _record_all(self, extracted: Iterable["Extracted"]) -> None:
+        self._progress.stage("Extracting")
+        for item in extracted:
+            if item.extraction is None:
+                source = str(item.document.metadata.get("source", ""))
+                self._fail(item.document.id, source, item.error or "extraction failed")
+            else:
+                self._ledger.record(item, self._build)
+                self.report.read += 1
+            self._progress.advance()
+
+    def _fail(self, document_id: str, source: str, reason: str) -> None:
+        self._ledger.saw(document_id)
+        self._ledger.fail(document_id, source, reason)
+        self._refuse(document_id, reason)
+
+    def _refuse(self, document_id: str, reason: str) -> None:
+        self.report.failed += 1
+        self.report.failures.append((document_id, reason))
+
+
+def _roots(paths: Sequence[Path]) -> list[Path]:
+    """The paths as documents' sources begin with them."""
+    return sorted({Path(os.path.abspath(path)) for path in paths})

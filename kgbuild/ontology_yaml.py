@@ -12,10 +12,10 @@ from typing import Any
 import yaml
 
 from kgbuild.errors import OntologyError
-from kgbuild.ontology_rules import UNWRITABLE, Key, Problem, near, problems
+from kgbuild.ontology_rules import MOST_PROBLEMS, UNWRITABLE, Key, Problem, near, problems
 from kgbuild.ontology_types import EntityType, RelationType
 
-MAX_BYTES = 16 * 2**20
+MAX_BYTES = 4 * 2**20
 MAX_DEPTH = 16
 
 _TAG = "tag:yaml.org,2002:"
@@ -28,22 +28,22 @@ _Read = Callable[[yaml.Node, Key], Any]
 
 def read_text(path: Path) -> str:
     """The text of an ontology file, or one line on why it cannot be had."""
-    if not path.exists():
-        raise OntologyError(f"{path}: there is no such file; check the path")
-    if path.is_dir():
-        raise OntologyError(f"{path}: is a folder; give the ontology file itself")
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
-        text = data.decode("utf-8-sig")
+    except FileNotFoundError as error:
+        raise OntologyError(f"{path}: there is no such file; check the path") from error
+    except IsADirectoryError as error:
+        raise OntologyError(f"{path}: is a folder; give the ontology file itself") from error
     except OSError as error:
         raise OntologyError(f"{path}: cannot be read ({error.strerror}); check the file") from error
+    if len(data) > MAX_BYTES:
+        raise OntologyError(f"{path}: is larger than {MAX_BYTES >> 20} MiB; split the ontology")
+    try:
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise OntologyError(f"{path}:{line}: is not UTF-8; save the file as UTF-8") from error
-    if len(data) > MAX_BYTES:
-        raise OntologyError(f"{path}: is larger than {MAX_BYTES >> 20} MiB; split the ontology")
-    return text
 
 
 def parse(text: str, source: str) -> dict[str, Any]:
@@ -64,7 +64,8 @@ def parse(text: str, source: str) -> dict[str, Any]:
     unread = {problem.key for _, problem in reader.found}
     found = reader.found + [(reader.line(p.key), p) for p in broken if p.key not in unread]
     if found:
-        raise OntologyError("\n".join(f"{source}:{line}: {p}" for line, p in sorted(found)))
+        first = sorted(found)[:MOST_PROBLEMS]
+        raise OntologyError("\n".join(f"{source}:{line}: {problem}" for line, problem in first))
     return parts
 
 

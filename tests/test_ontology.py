@@ -341,7 +341,7 @@ relations:
             Ontology("x", entities={"b": EntityType("a")}, relations={"r": RelationType("q")})
 
     def test_a_flood_of_mistakes_is_told_in_part_and_in_time(self):
-        names = [f"type {n}" for n in range(3000)]
+        names = [f"type {n}" for n in range(1000)]
         text = (
             f"entities: {names}\nrelations: {{{', '.join(f'r{n}: {{is_a: s{n}}}' for n in names)}}}"
         )
@@ -412,8 +412,8 @@ class TestLoad:
 
     def test_too_large(self, tmp_path):
         path = tmp_path / "o.yaml"
-        path.write_bytes(b"#" * (16 * 2**20 + 1))
-        assert self.complaint(path) == "FILE: is larger than 16 MiB; split the ontology"
+        path.write_bytes(b"#" * (4 * 2**20 + 1))
+        assert self.complaint(path) == "FILE: is larger than 4 MiB; split the ontology"
 
     @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads all")
     def test_unreadable(self, tmp_path):

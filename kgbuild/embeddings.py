@@ -55,17 +55,21 @@ class Embedder:
     def embed(self, texts: Sequence[str]) -> Vectors:
         """One row for each text. *Shape:* (n_texts, width)."""
         hashes = [hashlib.sha256(text.encode("utf-8", "replace")).hexdigest() for text in texts]
-        text_of = dict(zip(hashes, texts, strict=True))
-        known = dict(self._cache.vectors(self.model, sorted(text_of))) if self._cache else {}
-        missing = sorted(text_of.keys() - known.keys())
-        if missing:
-            computed = self._compute([text_of[hash] for hash in missing])
-            new = {hash: row.tobytes() for hash, row in zip(missing, computed, strict=True)}
-            known |= new
-            if self._cache:
-                self._cache.add_vectors(self.model, new)
+        known = self._vectors(dict(zip(hashes, texts, strict=True)))
         rows = [np.frombuffer(known[hash], dtype="<f4") for hash in hashes]
         return np.stack(rows) if rows else np.zeros((0, 0), dtype=np.float32)
+
+    def _vectors(self, texts: Mapping[str, str]) -> dict[str, bytes]:
+        """The vectors of texts, both by hash: from the cache, else computed and kept there."""
+        cached = self._cache.vectors(self.model, [*texts]) if self._cache is not None else {}
+        missing = [hash for hash in texts if hash not in cached]
+        if not missing:
+            return dict(cached)
+        rows = self._compute([texts[hash] for hash in missing])
+        computed = {hash: row.tobytes() for hash, row in zip(missing, rows, strict=True)}
+        if self._cache is not None:
+            self._cache.add_vectors(self.model, computed)
+        return {**cached, **computed}
 
     def _compute(self, texts: list[str]) -> Vectors:
         vectors = self._encoder.encode(

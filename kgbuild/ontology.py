@@ -22,7 +22,7 @@ from kgbuild.ontology_types import (
     inverses,
     literal_kind,
 )
-from kgbuild.ontology_yaml import parse, read_text
+from kgbuild.ontology_yaml import dump, parse, read_text
 
 __all__ = ["EntityType", "Ontology", "RelationType"]
 
@@ -47,7 +47,7 @@ class Ontology:
     relations: Mapping[str, RelationType] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        prefix = self.prefix or f"https://example.org/{quote(self.name)}#"
+        prefix = self.prefix or f"https://example.org/{quote(self.name, errors='replace')}#"
         object.__setattr__(self, "prefix", prefix)
         object.__setattr__(self, "entities", dict(sorted(self.entities.items())))
         object.__setattr__(self, "relations", dict(sorted(self.relations.items())))
@@ -74,9 +74,7 @@ class Ontology:
 
     def to_yaml(self) -> str:
         """A file that `parse` reads back as an equal ontology."""
-        import yaml
-
-        return yaml.safe_dump(self._content, sort_keys=False, allow_unicode=True, width=100)
+        return dump(self._content)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -86,7 +84,7 @@ class Ontology:
 
     def is_a(self, type: str, ancestor: str) -> bool:
         """Whether an entity type is another or lies below it."""
-        return self._entity(ancestor).name in {type, *self.ancestors(type)}
+        return self._entity(type).name in self.descendants(ancestor)
 
     def ancestors(self, type: str) -> tuple[str, ...]:
         """The entity types above one, nearest first."""

@@ -31,6 +31,7 @@ class EntityType:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "label", self.label or self.name)
+        object.__setattr__(self, "description", " ".join(self.description.split()))
         object.__setattr__(self, "aliases", tuple(sorted(self.aliases)))
 
 
@@ -65,6 +66,7 @@ class RelationType:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "label", self.label or self.name)
+        object.__setattr__(self, "description", " ".join(self.description.split()))
         object.__setattr__(self, "head", tuple(sorted(self.head)))
         object.__setattr__(self, "tail", tuple(sorted(self.tail)))
 

@@ -69,6 +69,11 @@ def parse(text: str, source: str) -> dict[str, Any]:
     return parts
 
 
+def dump(content: Mapping[str, Any]) -> str:
+    """Plain data as YAML, in its own order."""
+    return yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True, width=100)
+
+
 class _Loader(yaml.SafeLoader):
     """YAML reduced to nested lists, mappings and plain values."""
 

@@ -89,4 +89,4 @@ def test_the_page_counts_right(name):
 def test_the_example_documents_are_all_read():
     read = list(readers.read([ROOT / "examples" / "documents"]))
     assert all(isinstance(each, Document) for each in read)
-    assert len(read) == 22
+    assert len(read) == 21

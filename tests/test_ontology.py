@@ -132,6 +132,10 @@ class TestFile:
         assert set(ontology.entities) == {"no", "1984", "null"}
         assert ontology.relations["on"].tail == ("no",)
 
+    def test_a_description_may_run_over_lines(self):
+        written = Ontology.parse("entities:\n  a:\n    description: |\n      one\n      two\n")
+        assert written.entities["a"] == EntityType("a", "  one\n  two")
+
     def test_the_name_defaults_to_the_files(self, tmp_path):
         path = tmp_path / "fishing trade.yaml"
         path.write_bytes("\ufeffentities: [Hering, møll]".encode())

@@ -36,9 +36,13 @@ def opened(path: Path | None) -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         return
     part = path.with_name(f".{path.name}.part")
+    from kgbuild.errors import StoreError
+
     try:
         with part.open("wb") as file:
             yield file
         os.replace(part, path)
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be written: {error.strerror}") from error
     finally:
         part.unlink(missing_ok=True)

@@ -33,6 +33,7 @@ def as_json(result: "SearchResult") -> dict[str, Any]:
     from kgbuild.connectors.files import triple_to_json
 
     return {
+        "question": result.question,
         "chunks": [
             {
                 "document": chunk.document_id,

@@ -24,6 +24,12 @@ _SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 _BATCH = 64
 
 
+class TextEmbedder(Protocol):
+    """Texts to vectors of length 1, one row for each text; `Embedder` is one."""
+
+    def embed(self, texts: Sequence[str]) -> Vectors: ...
+
+
 class VectorCache(Protocol):
     """Remembers vectors by the SHA-256 of their text and the name of the model."""
 

@@ -10,13 +10,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
-from typing import Protocol
-
-import numpy as np
-import numpy.typing as npt
 
 from kgbuild.connectors.embedded import EmbeddedGraph
 from kgbuild.datatypes import Chunk, Entity, Triple
+from kgbuild.embeddings import TextEmbedder
 from kgbuild.errors import QueryError
 from kgbuild.passages import Key, Passages
 
@@ -25,14 +22,6 @@ _RANK_OFFSET = 60  # the constant of reciprocal rank fusion, as published
 _LONGEST_NAME = 8  # words
 _NEAR = 100  # edges around a few entities that are compared with the question
 _SHOWN = 25  # edges of a result
-
-Vectors = npt.NDArray[np.float32]
-
-
-class TextEmbedder(Protocol):
-    """Texts to unit vectors; `kgbuild.embeddings.Embedder` is one."""
-
-    def embed(self, texts: Sequence[str]) -> Vectors: ...
 
 
 @dataclass(frozen=True, slots=True)

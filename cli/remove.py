@@ -4,7 +4,7 @@ from typing import Annotated
 import typer
 
 from kgbuild.cli.options import GraphFolder
-from kgbuild.cli.terminal import stdout
+from kgbuild.cli.terminal import counted, print_error, stdout
 
 
 def remove(
@@ -19,5 +19,10 @@ def remove(
     from kgbuild.graph import KnowledgeGraph
 
     with KnowledgeGraph.open(folder, create=False) as kg:
+        unknown = sorted(set(documents).difference(kg.documents()))
         removed = kg.remove(*documents)
-    stdout().print(f"{removed:,} removed")
+    stdout().print(f"{counted(removed, 'document')} removed")
+    for document in unknown:
+        print_error(f"{document}: no such document in the graph")
+    if unknown:
+        raise typer.Exit(3)

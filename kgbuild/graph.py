@@ -172,6 +172,10 @@ class KnowledgeGraph:
 
     # Reading it
 
+    def documents(self) -> Iterator[str]:
+        """Ids of the documents, in order."""
+        return (id for id, _ in self._ledger.documents())
+
     def entities(self, name: str | None = None, type: str | None = None) -> Iterator[Entity]:
         """Entities in order of id: all, or those of a name or a type (with the types below it)."""
         return self._graph.entities(name, type)

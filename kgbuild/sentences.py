@@ -11,7 +11,7 @@ from kgbuild.datatypes import Span
 _STOP = re.compile(r"[.!?…。！？]++[\"'”’»)\]」』]*+|\n")
 _FULL_WIDTH = frozenset("。！？」』")
 _NEXT_WORD = re.compile(r"\s*+[\"'“‘«(\[¿¡]*+(\w*+)")
-_NEXT_LINE = re.compile(r"[^\S\n]*+(?P<first>\S*+)")
+_FIRST_TOKEN = re.compile(r"[^\S\n]*+(\S*+)")
 _MARKED_LINE = re.compile(r"[^\S\n]*+(?:$|\n|[-*+•–‣◦▪]\s|\d{1,3}[.)]\s|#{1,6}\s|[|>])")
 _LIST_NUMBER = re.compile(r"\s*\d{1,3}")
 _ACRONYM = re.compile(r"(?:\w\.)*\w")  # U.S, J, p.m: initials too
@@ -20,15 +20,16 @@ _RAGGED = 1.3  # how much lines of one paragraph may differ in a proportional fo
 
 # Always followed by what they belong to.
 _TITLES = frozenset(
-    "mr mrs ms mx dr drs prof profs st ste rev fr hon pres gov sen rep gen col maj capt cpt lt sgt"
-    " cmdr adm msgr mme mlle herr frl messrs dipl ing vs cf viz e.g i.e z.b d.h resp".split()
+    "mr mrs ms mx dr drs dra sra prof profs st ste sta rev fr hon pres gov sen rep gen col maj capt"
+    " cpt lt sgt cmdr adm msgr mme mlle herr frl messrs dipl ing vs cf viz e.g i.e z.b d.h".split()
 )
 _BEFORE_NUMBERS = frozenset(
-    "no nos nr fig figs tab vol vols p pp ch chap sec sect art eq eqs para approx ca op".split()
+    "no nos nr cat ref refs ep fig figs tab vol vols p pp ch chap sec sect art eq eqs para"
+    " approx ca op".split()
 )
 _MAYBE = frozenset(
-    "inc ltd co corp llc plc bros cie gmbh ag jr sr esq etc al phd ph.d dept univ assn est ave blvd"
-    " rd mt ft ed eds repr trans jan feb mar apr jun jul aug sep sept oct nov dec".split()
+    "inc ltd pvt co corp llc plc bros cie gmbh ag jr sr esq etc al phd ph.d dept univ assn est"
+    " ave blvd rd mt ft ed eds repr trans jan feb mar apr jun jul aug sep sept oct nov dec".split()
 )
 _OPENERS = frozenset(
     "the this that these those there here it he she we they his her its their our my your"
@@ -75,7 +76,7 @@ def _stop_ends(text: str, begin: int, stop: re.Match[str], end: int) -> bool:
         return True
     if not text[stop.end()].isspace():
         return False
-    word = _next_word(text, stop.end(), end)
+    word = _peek(_NEXT_WORD, text, stop.end(), end)
     if word[:1].islower():
         return False
     return stop.group()[0] != "." or _dot_ends(text, begin, stop.start(), word)
@@ -100,20 +101,16 @@ def _dot_ends(text: str, begin: int, dot: int, next_word: str) -> bool:
 def _line_ends(text: str, line: int, newline: int, end: int) -> bool:
     """Whether the line that began at `line` was ended on purpose, not for lack of room."""
     after = newline + 1
-    if _MARKED_LINE.match(text, after, end) or text.startswith("#", line):
+    if _MARKED_LINE.match(text, after, end) or text[line] == "#" or text[newline - 1] == ":":
         return True
-    if _next_word(text, after, end)[:1].islower():
+    if _peek(_NEXT_WORD, text, after, end)[:1].islower():
         return False
-    room_needed = newline - line + 1 + len(_first_token(text, after, end))
+    needed = newline - line + 1 + len(_peek(_FIRST_TOKEN, text, after, end))
     next_end = text.find("\n", after, end)
-    return room_needed * _RAGGED < (end if next_end < 0 else next_end) - after
+    return needed * _RAGGED < (end if next_end < 0 else next_end) - after
 
 
-def _next_word(text: str, start: int, end: int) -> str:
-    match = _NEXT_WORD.match(text, start, min(end, start + 200))
-    return match.group(1) if match else ""
-
-
-def _first_token(text: str, start: int, end: int) -> str:
-    match = _NEXT_LINE.match(text, start, min(end, start + 200))
-    return match["first"] if match else ""
+def _peek(pattern: re.Pattern[str], text: str, start: int, end: int) -> str:
+    """What the pattern's group holds there, within a short distance."""
+    match = pattern.match(text, start, min(end, start + 200))
+    return match[1] if match else ""

@@ -1,14 +1,17 @@
 import shlex
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kgbuild.cli.options import AsJson, Device, ModelName, OntologyNameIfNew, Paths, load_ontology
-from kgbuild.cli.terminal import print_json, stdout, value
+from kgbuild.cli.terminal import counted, print_error, print_json, stdout, value
 from kgbuild.progress import bar
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kgbuild.datatypes import Triple
     from kgbuild.graph import IngestReport
 
@@ -41,19 +44,25 @@ def ingest(
     runs may leave it out.
     """
     from kgbuild.graph import KnowledgeGraph
+    from kgbuild.ledger import FILE_NAME
 
-    if ontology is None and not (into / "ledger.sqlite").exists():
+    if ontology is None and not (into / FILE_NAME).exists():
         raise typer.BadParameter(
-            "a new graph needs one: a YAML file or a ready ontology", param_hint="--ontology"
+            "a new graph needs one: a YAML file, company, general or science",
+            param_hint="--ontology",
         )
     chosen = load_ontology(ontology) if ontology else None
     with KnowledgeGraph.open(into, ontology=chosen, model=model, device=device, store=store) as kg:
         with bar() as progress:
             report = kg.ingest(paths, progress=progress)
-        if json:
-            print_json(report.to_json())
-        else:
-            print_report(report, into, next(iter(kg.triples()), None))
+        some = islice(kg.triples(), 1_000)
+        example = max(some, key=lambda triple: len(triple.evidence), default=None)
+    for document, reason in report.failures:
+        print_error(f"{document}: {reason}")
+    if json:
+        print_json(report.to_json())
+    else:
+        print_report(report, into, example)
     if report.failed:
         raise typer.Exit(3)
 
@@ -63,35 +72,46 @@ def print_report(report: "IngestReport", folder: Path, example: "Triple | None")
     console = stdout()
     for line in report_lines(report, folder):
         console.print(line, markup=False)
-    for document, reason in report.failures:
-        console.print(f"  failed  {document}: {reason}", style="red", markup=False)
     if example is not None:
-        console.print(f"\nNext:\n  {explain_command(example, folder)}", markup=False)
+        console.print("\nSee what it knows, and how it knows it:", style="dim")
+        for command in next_commands(example, folder):
+            console.print(f"  {command}", markup=False)
 
 
-def report_lines(report: "IngestReport", folder: Path) -> list[str]:
+def report_lines(report: "IngestReport", folder: Path) -> "Iterator[str]":
     """The report in sentences, without what is zero."""
     counts = {
         "read": report.read,
         "unchanged": report.unchanged,
         "removed": report.removed,
         "failed": report.failed,
-        "skipped (of a kind we do not read)": report.skipped,
+        "skipped, of a kind that is not read": report.skipped,
     }
-    documents = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
-    lines = [
-        f"Documents: {documents or 'none'} ({report.seconds:.1f} s)",
-        f"Graph:     {report.entities:,} entities, {report.triples:,} triples in {folder}",
-        f"From:      {report.chunks:,} chunks, {report.mentions:,} mentions, "
-        f"{report.relations:,} relations; {report.coverage:.1%} of the text was read",
-    ]
+    documents = [f"{count:,} {what}" for what, count in counts.items() if count]
+    yield f"Documents  {', '.join(documents) or 'none found'} ({report.seconds:.1f} s)"
+    yield (
+        f"Graph      {counted(report.entities, 'entity', 'entities')} and "
+        f"{counted(report.triples, 'triple')} in {folder}"
+    )
+    yield (
+        f"Made of    {counted(report.mentions, 'mention')} and "
+        f"{counted(report.relations, 'relation')} in {counted(report.chunks, 'chunk')}; "
+        f"{report.coverage:.1%} of the text was read"
+    )
     if report.dropped:
-        dropped = ", ".join(f"{count:,} {why}" for why, count in report.dropped.items())
-        lines.append(f"Left out:  {dropped}")
-    return lines
+        dropped = [f"{count:,} {reason}" for reason, count in sorted(report.dropped.items())]
+        yield f"Left out   {', '.join(dropped)}"
+    if report.chunks and not report.triples:
+        yield "No triples: does the ontology name what the documents speak of?"
 
 
-def explain_command(triple: "Triple", folder: Path) -> str:
-    """The command that shows the evidence of this triple, ready to be pasted."""
+def next_commands(triple: "Triple", folder: Path) -> list[str]:
+    """Commands that work on this graph, ready to be pasted."""
     edge = [triple.head.name, triple.type, value(triple.tail)]
-    return shlex.join(["kgbuild", "explain", *edge, "--from", str(folder)])
+    commands = [
+        ["kgbuild", "stats"],
+        ["kgbuild", "explain", *edge],
+        ["kgbuild", "search", triple.head.name],
+    ]
+    place = [] if folder == Path("kg") else ["--from", str(folder)]
+    return [shlex.join([*command, *place]) for command in commands]

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
 
 def graph_in(folder: Path) -> Path:
     """The folder, if it holds a graph; otherwise a usage error."""
-    if not (folder / "ledger.sqlite").is_file():
+    from kgbuild.ledger import FILE_NAME
+
+    if not (folder / FILE_NAME).is_file():
         raise typer.BadParameter(f"no graph in '{folder}'; `kgbuild ingest` makes one")
     return folder
 

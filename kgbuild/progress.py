@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
-    from rich.progress import TaskID
 
 
 class Progress(Protocol):
-    """A run is a row of stages; a stage counts things, up to a total where one is known."""
+    """A run is a row of stages, and a stage counts the things it has done."""
 
-    def stage(self, name: str, total: int | None = None) -> None:
+    def stage(self, name: str) -> None:
         """A new stage begins, named for people ("Extracting"); the one before it is done."""
 
     def advance(self, count: int = 1) -> None:
@@ -26,7 +25,7 @@ class Progress(Protocol):
 class Silent:
     """Progress that nobody watches."""
 
-    def stage(self, name: str, total: int | None = None) -> None: ...
+    def stage(self, name: str) -> None: ...
 
     def advance(self, count: int = 1) -> None: ...
 
@@ -36,16 +35,16 @@ class Bar:
 
     def __init__(self, live: "RichProgress") -> None:
         self._live = live
-        self._task: TaskID | None = None
+        self._task = live.add_task("Starting", total=None, done="")
+        self._done = 0
 
-    def stage(self, name: str, total: int | None = None) -> None:
-        if self._task is not None:
-            self._live.remove_task(self._task)
-        self._task = self._live.add_task(name, total=total)
+    def stage(self, name: str) -> None:
+        self._done = 0
+        self._live.reset(self._task, description=name, done="")
 
     def advance(self, count: int = 1) -> None:
-        if self._task is not None:
-            self._live.advance(self._task, count)
+        self._done += count
+        self._live.update(self._task, done=f"{self._done:,}")
 
 
 @contextmanager
@@ -55,24 +54,15 @@ def bar() -> Iterator[Progress]:
         yield Silent()
         return
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        SpinnerColumn,
-        TextColumn,
-        TimeElapsedColumn,
-    )
+    from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as RichProgress
 
-    columns = (
+    live = RichProgress(
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
+        BarColumn(bar_width=20),
+        TextColumn("{task.fields[done]}"),
         TimeElapsedColumn(),
-    )
-    live = RichProgress(
-        *columns,
         console=Console(stderr=True),
         transient=True,
         redirect_stdout=False,  # standard output is for data, and may go elsewhere

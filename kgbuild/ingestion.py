@@ -100,7 +100,9 @@ class Ingestion:
         documents = self._to_extract(paths)
         first = next(documents, None)
         if first is not None:
-            self._record_all(self._extractor().extract(chain([first], documents)))
+            self._progress.stage("Loading the model")
+            extractor = self._extractor()
+            self._record_all(extractor.extract(chain([first], documents)))
         return self.report
 
     def _to_extract(self, paths: Sequence[Path]) -> Iterator[Document]:

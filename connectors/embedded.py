@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
@@ -33,11 +34,11 @@ class EmbeddedGraph:
         Raises:
             StoreError: The ledger holds no graph yet.
         """
+        path = self.ledger.database.path
         text = self.ledger.get("ontology")
         if text is None:
-            path = self.ledger.database.path
-            raise StoreError(f"{path.parent}: no graph has been built yet; run `kgbuild ingest`")
-        return Ontology.parse(text, source=str(self.ledger.database.path))
+            raise StoreError(f"{path.parent}: nothing is built yet; ingest with an ontology first")
+        return _parsed(text, str(path))
 
     @property
     def version(self) -> str:
@@ -47,6 +48,15 @@ class EmbeddedGraph:
     def snapshot(self) -> AbstractContextManager[None]:
         """Inside it, every read sees the same graph, whatever other processes write."""
         return self.ledger.database.snapshot()
+
+    def documents(self) -> Iterator[str]:
+        """Ids of the documents, in order."""
+        return (id for id, _ in self.ledger.documents())
+
+    def models(self) -> Iterator[str]:
+        """The models that said what is in the graph, in order."""
+        rows = self.ledger.database.rows("SELECT DISTINCT model FROM relations ORDER BY model")
+        return (model for (model,) in rows)
 
     def entities(self, name: str | None = None, type: str | None = None) -> Iterator[Entity]:
         """Entities, in order of id: all, or those of a name (or id, or alias) or a type.
@@ -177,6 +187,8 @@ class EmbeddedGraph:
         for _, group in groupby(rows, key=lambda row: row[0]):
             yield _triple(list(group))
 
+
+_parsed = lru_cache(maxsize=4)(Ontology.parse)
 
 # Values never enter the text of a statement, only these fragments do.
 _WITH_KEY = "key IN (SELECT value FROM json_each(:keys))"

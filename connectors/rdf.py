@@ -13,7 +13,7 @@ import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import groupby
 from typing import BinaryIO
 from urllib.parse import quote
@@ -74,17 +74,18 @@ class Vocabulary:
 def statements(graph: ReadableGraph) -> Iterator[Statement]:
     """All of a graph, evidence as reified statements."""
     words = Vocabulary(graph.ontology)
-    yield from ontology_statements(words)
-    yield from entity_statements(words, graph)
+    yield from schema(words)
+    yield from things(words, graph)
     for triple in graph.triples():
         fact = fact_statement(words, triple)
         yield fact
         for evidence in triple.evidence:
             yield from _reified(evidence_iri(triple, evidence), fact)
-            yield from evidence_statements(triple, evidence)
+            yield from sayings(triple, evidence)
+    yield from sources(graph)
 
 
-def ontology_statements(words: Vocabulary) -> Iterator[Statement]:
+def schema(words: Vocabulary) -> Iterator[Statement]:
     """The types as classes, the relations as properties with their axioms."""
     for entity in words.ontology.entities.values():
         if not words.ontology.is_literal(entity.name):
@@ -93,7 +94,7 @@ def ontology_statements(words: Vocabulary) -> Iterator[Statement]:
         yield from _property_statements(words, relation)
 
 
-def entity_statements(words: Vocabulary, graph: ReadableGraph) -> Iterator[Statement]:
+def things(words: Vocabulary, graph: ReadableGraph) -> Iterator[Statement]:
     """The type and the names of every entity."""
     for entity in graph.entities():
         subject = words.entity(entity)
@@ -122,20 +123,25 @@ def evidence_iri(triple: Triple, evidence: Evidence) -> str:
     return iri(f"urn:kgbuild:evidence:{hashlib.sha256(content.encode()).hexdigest()[:32]}")
 
 
-def evidence_statements(triple: Triple, evidence: Evidence) -> Iterator[Statement]:
+def sayings(triple: Triple, evidence: Evidence) -> Iterator[Statement]:
     """Where a fact is said, in which words, and how sure which model was."""
     subject = evidence_iri(triple, evidence)
-    document = iri(f"urn:kgbuild:document:{quote(evidence.document_id)}")
-    yield subject, _term("prov:wasDerivedFrom"), document
+    yield subject, _term("prov:wasDerivedFrom"), _document(evidence.document_id)
     yield subject, _term("prov:value"), literal(evidence.quote)
     yield subject, _term("nif:beginIndex"), literal(str(evidence.start), "nonNegativeInteger")
     yield subject, _term("nif:endIndex"), literal(str(evidence.end), "nonNegativeInteger")
     yield subject, _term("its:taConfidence"), literal(_number(evidence.score), "double")
-    model = iri(f"urn:kgbuild:model:{quote(evidence.model)}")
-    yield subject, _term("prov:wasAttributedTo"), model
-    yield document, _term("rdf:type"), _term("prov:Entity")
-    yield document, _term("rdfs:label"), literal(evidence.document_id)
-    yield model, _term("rdf:type"), _term("prov:SoftwareAgent")
+    yield subject, _term("prov:wasAttributedTo"), _model(evidence.model)
+
+
+def sources(graph: ReadableGraph) -> Iterator[Statement]:
+    """The documents, and the models that read them."""
+    for document in graph.documents():
+        yield _document(document), _term("rdf:type"), _term("prov:Entity")
+        yield _document(document), _term("rdfs:label"), literal(document)
+    for model in graph.models():
+        yield _model(model), _term("rdf:type"), _term("prov:SoftwareAgent")
+        yield _model(model), _term("rdfs:label"), literal(model)
 
 
 def write_nt(graph: ReadableGraph, out: BinaryIO) -> None:
@@ -151,9 +157,12 @@ def write_turtle(graph: ReadableGraph, out: BinaryIO) -> None:
         out.write(f"@prefix {name}: {iri(start)} .\n".encode())
     short = _Shortener(prefixes)
     split = (line.removesuffix(" .").split(" ", 2) for line in _sorted_lines(statements(graph)))
-    for subject, group in groupby(split, key=lambda terms: terms[0]):
-        about = " ;\n    ".join(f"{short(verb)} {short(object)}" for _, verb, object in group)
-        out.write(f"\n{short(subject)} {about} .\n".encode())
+    for subject, about in groupby(split, key=lambda terms: terms[0]):
+        parts = (
+            f"{short(verb)} {', '.join(short(object) for *_, object in objects)}"
+            for verb, objects in groupby(about, key=lambda terms: terms[1])
+        )
+        out.write(f"\n{short(subject)} {_NEXT_VERB.join(parts)} .\n".encode())
 
 
 def iri(text: str) -> str:
@@ -217,6 +226,15 @@ def _joined(name: str, capital: bool) -> str:
     return quote("".join(words), safe="")
 
 
+def _document(id: str) -> str:
+    return iri(f"urn:kgbuild:document:{quote(id)}")
+
+
+def _model(name: str) -> str:
+    return iri(f"urn:kgbuild:model:{quote(name)}")
+
+
+@cache
 def _term(name: str) -> str:
     prefix, _, local = name.partition(":")
     return f"<{PREFIXES[prefix]}{local}>"
@@ -258,6 +276,7 @@ class _Shortener:
         return term
 
 
+_NEXT_VERB = " ;\n    "
 _LOCAL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _NOT_IN_IRI = re.compile(r'[\x00-\x20<>"{}|^`\\]')
 _ESCAPED = re.compile(r'[\x00-\x1f"\\\x7f]')

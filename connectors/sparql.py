@@ -9,12 +9,12 @@ one named graph for each piece of its evidence, and the default graph tells of t
         ?evidence prov:value ?quote }
 """
 
-import io
 import os
 import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -24,11 +24,12 @@ from kgbuild.connectors.rdf import (
     PREFIXES,
     Statement,
     Vocabulary,
-    entity_statements,
     evidence_iri,
-    evidence_statements,
     fact_statement,
-    ontology_statements,
+    sayings,
+    schema,
+    sources,
+    things,
 )
 from kgbuild.database import only_writer
 from kgbuild.errors import QueryError, StoreError
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     import pyoxigraph
 
 _MAPPING = 1  # to be raised when rdf.py or `quads` says things another way
+_AT_ONCE = 200_000  # statements: larger parts load no faster, but take more memory
 _PATIENCE = 3_600.0  # seconds to wait for another process that builds the projection
 
 
@@ -107,14 +109,20 @@ class Projection:
             return _answer(self._store().query(sparql, prefixes=prefixes))
         except SyntaxError as error:
             raise QueryError(_in_words(sparql, str(error))) from None
+        except OSError as error:
+            raise StoreError(f"{self._folder}: cannot be read; delete it: {error}") from error
 
     def _store(self) -> "pyoxigraph.Store":
         import pyoxigraph
 
-        version = f"{self._graph.version}-{_MAPPING}"
+        version = self._version
         if self._opened is None or self._opened[0] != version:
             self._opened = (version, pyoxigraph.Store.read_only(str(self._built(version))))
         return self._opened[1]
+
+    @property
+    def _version(self) -> str:
+        return f"{self._graph.version}-{_MAPPING}"
 
     def _built(self, version: str) -> Path:
         """The folder of the database for this state of the graph, built if it is not there."""
@@ -124,66 +132,47 @@ class Projection:
             self._temporary = TemporaryDirectory(prefix="kgbuild-")
             return self._build(Path(self._temporary.name))
         with only_writer(self._folder.with_name("sparql.lock"), _PATIENCE):
-            self._folder.mkdir(exist_ok=True)
             return self._build(self._folder)
 
     def _build(self, folder: Path) -> Path:
-        import pyoxigraph
-
-        part = folder / "part"
-        shutil.rmtree(part, ignore_errors=True)
         with self._graph.snapshot():
-            target = folder / f"{self._graph.version}-{_MAPPING}"
-            if target.is_dir():  # another process was faster
-                return target
-            try:
-                store = pyoxigraph.Store(str(part))
-                lines = io.BufferedReader(_Lines(quads(self._graph)), 1 << 20)
-                store.bulk_load(lines, pyoxigraph.RdfFormat.N_QUADS)
-                store.flush()
-                del store  # closes it
-            except OSError as error:
-                raise StoreError(f"{folder}: cannot be written: {error}") from error
-        for old in folder.iterdir():
-            if old != part:
-                shutil.rmtree(old, ignore_errors=True)
-        os.replace(part, target)
+            target = folder / self._version
+            if not target.is_dir():  # another process may have been faster
+                shutil.rmtree(folder, ignore_errors=True)
+                _load(quads(self._graph), folder / "part")
+                os.replace(folder / "part", target)
         return target
 
 
 def quads(graph: EmbeddedGraph) -> Iterator[str]:
     """N-Quads lines: facts, what is known of them, and a named graph for each piece of evidence."""
     words = Vocabulary(graph.ontology)
-    yield from map(_line, ontology_statements(words))
-    yield from map(_line, entity_statements(words, graph))
+    yield from map(_line, schema(words))
+    yield from map(_line, things(words, graph))
     for triple in graph.triples():
         fact = fact_statement(words, triple)
         yield _line(fact)
         for evidence in triple.evidence:
             yield _line(fact, evidence_iri(triple, evidence))
-            yield from map(_line, evidence_statements(triple, evidence))
+            yield from map(_line, sayings(triple, evidence))
+    yield from map(_line, sources(graph))
 
 
 def _line(statement: Statement, graph: str = "") -> str:
     return f"{' '.join(statement)} {graph} .\n"
 
 
-class _Lines(io.RawIOBase):
-    """Lines as a file that can be read once."""
+def _load(lines: Iterator[str], folder: Path) -> None:
+    import pyoxigraph
 
-    def __init__(self, lines: Iterator[str]) -> None:
-        self._lines = lines
-        self._rest = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:  # noqa: ANN401  # a writable memoryview
-        part = self._rest or next(self._lines, "").encode()
-        size = min(len(part), len(buffer))
-        buffer[:size] = part[:size]
-        self._rest = part[size:]
-        return size
+    try:
+        folder.mkdir(parents=True)
+        store = pyoxigraph.Store(str(folder))
+        while part := "".join(islice(lines, _AT_ONCE)):
+            store.bulk_load(part, pyoxigraph.RdfFormat.N_QUADS, lenient=True)
+        store.optimize()
+    except OSError as error:
+        raise StoreError(f"{folder.parent}: cannot be written: {error}") from error
 
 
 def _answer(results: Any) -> Answer:  # noqa: ANN401  # one of three classes of pyoxigraph

@@ -14,14 +14,18 @@ from kgbuild.ontology import Ontology
 class ReadableGraph(Protocol):
     """A whole graph, larger than memory perhaps, that can be read more than once.
 
-    Entities come in order of id, values (of the triples that end in one) in order of datatype and
-    value, triples in order of head, type, tail.
+    Documents and entities come in order of id; values, those that triples end in, in order of
+    datatype and value; triples in order of head, type, tail.
     """
 
     @property
     def ontology(self) -> Ontology: ...
 
     def snapshot(self) -> AbstractContextManager[None]: ...
+
+    def documents(self) -> Iterator[str]: ...
+
+    def models(self) -> Iterator[str]: ...
 
     def entities(self) -> Iterator[Entity]: ...
 
@@ -35,6 +39,9 @@ class GraphStore(Protocol):
 
     def write(self, graph: ReadableGraph) -> None:
         """Make the store hold exactly this graph, whatever it held; twice is the same as once.
+
+        A store that can tell what it holds need only write the difference: both sides come in the
+        same order.
 
         Raises:
             StoreError: It cannot be written. What it holds then is still one whole graph, or is

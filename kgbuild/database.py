@@ -6,21 +6,22 @@ A process may be killed at any moment: what a transaction had not finished is no
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import local
 from typing import Any, Self
 
 from kgbuild.errors import StoreError
 
 Row = tuple[Any, ...]
-Parameters = Sequence[Any] | dict[str, Any]
+Parameters = Sequence[Any] | Mapping[str, Any]
 
 _PATIENCE = 30.0  # seconds to wait for another process's transaction
 
 
 class Database:
-    """A connection to one file. Rows are streamed, never collected.
+    """One file. Rows are streamed, never collected. Each thread has a connection of its own.
 
     Attributes:
         read_only: The file or its folder cannot be written; only reading works.
@@ -33,16 +34,18 @@ class Database:
             StoreError: The file is not one of ours, is damaged, or cannot be opened or made.
         """
         self.path = path
-        with self._explained():
-            self._connection, self.read_only = _connect(path)
+        self.read_only = not _is_writable(path)
+        self._thread = local()
+        self._connections: list[sqlite3.Connection] = []
         try:
             self._prepare(schema, application_id, version)
         except BaseException:
-            self._connection.close()
+            self.close()
             raise
 
     def close(self) -> None:
-        self._connection.close()
+        while self._connections:
+            self._connections.pop().close()
 
     def __enter__(self) -> Self:
         return self
@@ -78,10 +81,8 @@ class Database:
         row = self.row(sql, parameters)
         return row[0] if row else None
 
-    def add_function(self, name: str, arguments: int, function: Callable[..., Any]) -> None:
-        self._connection.create_function(name, arguments, function, deterministic=True)
-
     def add_aggregate(self, name: str, arguments: int, aggregate: Callable[[], Any]) -> None:
+        """Make a function over groups of rows known to SQL, for the calling thread."""
         self._connection.create_aggregate(name, arguments, aggregate)
 
     @contextmanager
@@ -98,8 +99,18 @@ class Database:
             yield from self._between("BEGIN")
 
     def shrink_log(self) -> None:
-        """Move the write-ahead log into the file, as far as other readers allow."""
-        self.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        """Move the write-ahead log into the file, if nobody is reading."""
+        with suppress(sqlite3.OperationalError):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        if not hasattr(self._thread, "connection"):
+            with self._explained():
+                self._thread.connection = _connect(self.path, self.read_only)
+            self._connections.append(self._thread.connection)
+        connection: sqlite3.Connection = self._thread.connection
+        return connection
 
     def _between(self, begin: str) -> Iterator[None]:
         self.execute(begin)
@@ -154,40 +165,37 @@ def only_writer(path: Path, patience: float = 0) -> Iterator[None]:
     Raises:
         StoreError: Somebody else holds it.
     """
-    lock = _lock(path, patience)
-    try:
-        yield
-    finally:
-        lock.close()
-
-
-def _lock(path: Path, patience: float) -> sqlite3.Connection:
+    lock = None
     try:
         lock = sqlite3.connect(
             path, timeout=patience, isolation_level=None, check_same_thread=False
         )
         lock.execute("BEGIN EXCLUSIVE")
     except sqlite3.Error as error:
+        if lock:
+            lock.close()
         raise _in_words(error, path.parent) from error
-    return lock
+    try:
+        yield
+    finally:
+        lock.close()
 
 
-def _connect(path: Path) -> tuple[sqlite3.Connection, bool]:
-    writable = all(os.access(place, os.W_OK) for place in (path, path.parent) if place.exists())
-    if not writable and not path.with_name(f"{path.name}-wal").exists():
-        return _open(path, "ro&immutable=1"), True  # there is no room for SQLite's own files
-    return _open(path, "rwc"), not writable
+def _is_writable(path: Path) -> bool:
+    return all(os.access(place, os.W_OK) for place in (path, path.parent) if place.exists())
 
 
-def _open(path: Path, mode: str) -> sqlite3.Connection:
+def _connect(path: Path, read_only: bool) -> sqlite3.Connection:
+    # SQLite makes files beside its own even to read, unless it is told that nobody writes.
+    alone = read_only and not path.with_name(f"{path.name}-wal").exists()
     connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={mode}",
+        f"{path.absolute().as_uri()}?{'mode=ro&immutable=1' if alone else 'mode=rwc'}",
         uri=True,
         timeout=_PATIENCE,
         isolation_level=None,  # transactions are ours
-        check_same_thread=False,  # SQLite serialises; retrievers are called from thread pools
+        check_same_thread=False,  # a generator may be read, and all is closed, in another thread
     )
-    connection.execute("PRAGMA synchronous = NORMAL")  # with WAL: safe against kill and crash
+    connection.execute("PRAGMA synchronous = NORMAL")  # with a write-ahead log: safe against kill
     connection.execute("PRAGMA cache_size = -32768")  # KiB
     return connection
 
@@ -200,12 +208,12 @@ def _in_words(error: sqlite3.Error, path: Path) -> Exception:
 
 
 _WORDS = {
-    "SQLITE_NOTADB": "this is no kgbuild graph; choose another folder",
-    "SQLITE_CORRUPT": "the file is damaged; delete it and ingest again",
-    "SQLITE_READONLY": "cannot be written; check its permissions",
+    "SQLITE_BUSY": "another process is writing to this graph; try again when it is done",
     "SQLITE_CANTOPEN": "cannot be opened or made; check the folder and its permissions",
-    "SQLITE_PERM": "cannot be opened; check its permissions",
+    "SQLITE_CORRUPT": "the file is damaged; delete it and ingest again",
     "SQLITE_FULL": "the disk is full; make room and run again",
     "SQLITE_IOERR": "the disk cannot be read or written; check it and run again",
-    "SQLITE_BUSY": "another process is writing to this graph; try again when it is done",
+    "SQLITE_NOTADB": "this is no kgbuild graph; choose another folder",
+    "SQLITE_PERM": "cannot be opened; check its permissions",
+    "SQLITE_READONLY": "cannot be written; check its permissions",
 }

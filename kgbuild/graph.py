@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 from kgbuild.assembly import assemble, names
 from kgbuild.connectors.embedded import EmbeddedGraph
@@ -29,16 +29,10 @@ from kgbuild.ontology import Ontology
 from kgbuild.progress import Progress, Silent
 
 if TYPE_CHECKING:
-    from kgbuild.embeddings import Vectors
+    from kgbuild.embeddings import TextEmbedder
     from kgbuild.retrieval import SearchResult
 
 __all__ = ["GraphStats", "IngestReport", "KnowledgeGraph"]
-
-
-class TextEmbedder(Protocol):
-    """What turns texts into vectors; `kgbuild.embeddings.Embedder` is the one."""
-
-    def embed(self, texts: Sequence[str]) -> "Vectors": ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +69,7 @@ class _Settings:
     model: str | Path
     device: str
     extractor: DocumentExtractor | None
-    embedder: TextEmbedder | None
+    embedder: "TextEmbedder | None"
     store: GraphStore | None
 
 
@@ -100,7 +94,7 @@ class KnowledgeGraph:
         store: str | None = None,
         create: bool = True,
         extractor: DocumentExtractor | None = None,
-        embedder: TextEmbedder | None = None,
+        embedder: "TextEmbedder | None" = None,
     ) -> Self:
         """Open the graph in a folder.
 
@@ -135,7 +129,11 @@ class KnowledgeGraph:
 
     @property
     def ontology(self) -> Ontology:
-        """The ontology that was given, or else the one that the graph was built with."""
+        """The ontology that was given, or else the one that the graph was built with.
+
+        Raises:
+            StoreError: Neither is there.
+        """
         return self._settings.ontology or self._graph.ontology
 
     # Changing the graph
@@ -158,7 +156,7 @@ class KnowledgeGraph:
         with self._writing():
             run = Ingestion(self._ledger, self._build, lambda: self._extractor, progress)
             report = run.run([Path(path) for path in paths])
-            self._update(progress)
+            self._update(self.ontology, progress)
             self._complete(report)
         report.seconds = time.monotonic() - started
         return report
@@ -167,7 +165,7 @@ class KnowledgeGraph:
         """Take documents out, and what they alone supported; the number that were there."""
         with self._writing():
             removed = sum(self._ledger.remove(id) for id in document_ids)
-            self._update(Silent())
+            self._update(self._graph.ontology if self._graph.version else self.ontology, Silent())
         return removed
 
     # Reading it
@@ -235,7 +233,7 @@ class KnowledgeGraph:
         return Extractor(self._settings.model, self.ontology, device=self._settings.device)
 
     @cached_property
-    def _embedder(self) -> TextEmbedder:
+    def _embedder(self) -> "TextEmbedder":
         if self._settings.embedder:
             return self._settings.embedder
         from kgbuild.embeddings import Embedder
@@ -254,16 +252,16 @@ class KnowledgeGraph:
     def _writing(self) -> AbstractContextManager[None]:
         return only_writer(self.folder / "ledger.lock")
 
-    def _update(self, progress: Progress) -> None:
+    def _update(self, ontology: Ontology, progress: Progress) -> None:
         """Bring the graph in step with the ledger, and the store with the graph."""
-        if self._ledger.dirty or self._ledger.get("ontology") != self.ontology.to_yaml():
+        if self._ledger.dirty or self._ledger.get("ontology") != ontology.to_yaml():
             from kgbuild.resolution import resolve
 
             progress.stage("Resolving names")
-            found = names(self._ledger.database, self.ontology)
-            resolution = resolve(found, self.ontology, embed=self._embedder.embed)
+            found = names(self._ledger.database, ontology)
+            resolution = resolve(found, ontology, embed=self._embedder.embed)
             progress.stage("Building the graph")
-            assemble(self._ledger.database, self.ontology, resolution)
+            assemble(self._ledger.database, ontology, resolution)
         if self._settings.store:
             progress.stage("Writing")
             self._settings.store.write(self._graph)
@@ -278,8 +276,8 @@ class KnowledgeGraph:
     def _why_not(self, head: str, type: str, tail: str) -> str:
         if not any(self.entities(head)):
             return self._unknown(head)
-        if type not in self.ontology.relations:
-            known = ", ".join(self.ontology.relations)
+        if type not in self._graph.ontology.relations:
+            known = ", ".join(self._graph.ontology.relations)
             return f"the ontology has no relation '{type}'; it has {known}"
         others = [_tail_name(triple) for triple in islice(self.triples(head, type), 3)]
         if others:

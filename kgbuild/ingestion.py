@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kgbuild.datatypes import Document
-from kgbuild.ledger import Ledger
+from kgbuild.ledger import DocumentState, Ledger
 from kgbuild.progress import Progress
 
 if TYPE_CHECKING:
@@ -121,34 +121,39 @@ class Ingestion:
                 self.report.skipped += 1
             elif isinstance(item, Unreadable):
                 self._fail(item.id, item.source, item.reason)
-            elif other := self._taken(item, roots):
-                reason = f"its id is taken by {other}, which is in the graph; rename one of them"
-                self._refuse(item.id, reason)
-            elif self._is_new(item):
+            elif self._is_new(item, roots):
                 yield item
 
-    def _taken(self, document: Document, roots: Sequence[Path]) -> str | None:
-        """The file that another document of the same id was read from and still may be."""
+    def _is_new(self, document: Document, roots: Sequence[Path]) -> bool:
+        """Whether to extract a document; if not, that is counted."""
         state = self._ledger.state(document.id)
-        if state is None or state.source == document.metadata["source"]:
-            return None
-        same = state.content_hash == document.content_hash
-        elsewhere = not any(Path(state.source).is_relative_to(root) for root in roots)
-        return state.source if elsewhere and not same and os.path.exists(state.source) else None
-
-    def _is_new(self, document: Document) -> bool:
-        """Whether to extract it; if not, it is noted as there."""
-        self._ledger.saw(document.id)
-        state = self._ledger.state(document.id)
-        if state is None or (state.content_hash, state.build) != (
-            document.content_hash,
-            self._build,
-        ):
+        if state is None:
+            self._ledger.saw(document.id)
             return True
-        if state.source != document.metadata["source"] and not os.path.exists(state.source):
-            self._ledger.moved(document.id, document.metadata["source"])
+        same_text = state.content_hash == document.content_hash
+        elsewhere = self._lives_elsewhere(state, document, roots)
+        if elsewhere and not same_text:
+            reason = f"its id is taken by {state.source}, which is in the graph; rename one of them"
+            self._refuse(document.id, reason)
+            return False
+        self._ledger.saw(document.id)
+        if not same_text or state.build != self._build:
+            return True
+        if not elsewhere:
+            self._ledger.describe(document)
         self.report.unchanged += 1
         return False
+
+    def _lives_elsewhere(
+        self, state: DocumentState, document: Document, roots: Sequence[Path]
+    ) -> bool:
+        """Whether the id belongs to a file that is there still and that this run does not read."""
+        source = Path(state.source)
+        return (
+            state.source != document.metadata["source"]
+            and not any(source.is_relative_to(root) for root in roots)
+            and source.exists()
+        )
 
     def _record_all(self, extracted: Iterable["Extracted"]) -> None:
         self._progress.stage("Extracting")

@@ -37,7 +37,7 @@ CREATE TABLE documents (
     source TEXT NOT NULL,
     metadata TEXT NOT NULL,
     text BLOB NOT NULL,  -- zlib of UTF-8
-    length INTEGER NOT NULL,
+    length INTEGER NOT NULL,  -- characters that are not white space
     coverage REAL NOT NULL
 );
 CREATE UNIQUE INDEX documents_id ON documents (id) WHERE current;
@@ -163,7 +163,12 @@ CREATE TABLE vectors (
 
 
 class DocumentState(NamedTuple):
-    """What the ledger knows of a document without reading its text."""
+    """What the ledger knows of a document without reading its text.
+
+    Attributes:
+        build: The ontology and the model that it was extracted with.
+        source: The file it was read from.
+    """
 
     content_hash: str
     build: str
@@ -297,10 +302,13 @@ class Ledger:
             self.database.execute("DELETE FROM failures WHERE id = ?", (document_id,))
             return self._retire(document_id)
 
-    def moved(self, document_id: str, source: str) -> None:
-        """Note that a document now comes from another file."""
+    def describe(self, document: Document) -> None:
+        """Keep what surrounds a text that is the same as before: where it is from, its metadata."""
+        source, metadata = _source(document), _as_json(document.metadata)
         self.database.execute(
-            "UPDATE documents SET source = ? WHERE id = ? AND current", (source, document_id)
+            "UPDATE documents SET source = :source, metadata = :metadata WHERE id = :id AND current"
+            " AND (source, metadata) IS NOT (:source, :metadata)",
+            {"id": document.id, "source": source, "metadata": metadata},
         )
 
     def _retire(self, document_id: str) -> bool:
@@ -321,10 +329,10 @@ class Ledger:
                 document.id,
                 document.content_hash,
                 build,
-                str(document.metadata.get("source", "")),
+                _source(document),
                 _as_json(document.metadata),
                 zlib.compress(document.text.encode()),
-                len(document.text),
+                sum(map(len, document.text.split())),
                 coverage,
             ),
         )
@@ -400,10 +408,15 @@ class Ledger:
         for path in paths:
             folder = f"{str(path).rstrip(sep)}{sep}"
             unseen = self.database.rows(
-                "SELECT id FROM documents"
-                " WHERE current AND (source = ? OR substr(source, 1, ?) = ?)"
-                " AND id NOT IN (SELECT id FROM seen) ORDER BY id",
-                (str(path), len(folder), folder),
+                """
+                SELECT id FROM (
+                    SELECT id, source FROM documents WHERE current
+                    UNION ALL SELECT id, source FROM failures
+                )
+                WHERE (source = :path OR substr(source, 1, length(:folder)) = :folder)
+                AND id NOT IN (SELECT id FROM seen)
+                """,
+                {"path": str(path), "folder": folder},
             )
             removed += sum(self.remove(id) for (id,) in list(unseen))
         return removed
@@ -421,6 +434,10 @@ class Ledger:
 
     def set(self, key: str, value: str) -> None:
         self.database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+
+def _source(document: Document) -> str:
+    return str(document.metadata.get("source", ""))
 
 
 def _document(row: Row) -> Document:

@@ -17,6 +17,7 @@ _MARKS = (
 )
 _ASCII = bytes(range(128))
 _CONTROLS = bytes([*range(9), *range(14, 26), *range(28, 32), 127])  # but no white space, no ESC
+_UNDEFINED = b"\x81\x8d\x8f\x90\x9d"  # in Windows-1252
 _UTF8 = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 _SURROGATES = re.compile("[\ud800-\udfff]+")
 _BINARY = "is binary, not text"
@@ -26,7 +27,7 @@ def encoding_of(path: Path, declared: str = "") -> str:
     """A text file's encoding: by its byte order mark, or UTF-8, or `declared`, or Windows-1252.
 
     The last decodes almost anything, so it is taken only for what looks like a Western
-    European language in an old encoding: few characters beyond ASCII, no control characters.
+    European language in an old encoding: mostly ASCII, no control characters.
 
     Raises:
         DocumentError: the file is binary, damaged UTF-8, or in an encoding we cannot tell.
@@ -78,16 +79,17 @@ def _utf8_damage(path: Path) -> int | None:
 
 
 def _western(path: Path, damage: int) -> str:
-    high = paired = total = 0
+    undefined = high = paired = total = 0
     for block in _blocks(path):
-        if len(block.translate(None, _CONTROLS + b"\x81\x8d\x8f\x90\x9d")) < len(block):
+        if len(block.translate(None, _CONTROLS)) < len(block):
             raise DocumentError(_BINARY)
+        undefined += len(block) - len(block.translate(None, _UNDEFINED))
         high += len(block.translate(None, _ASCII))
         paired += sum(map(len, _UTF8.findall(block)))
         total += len(block)
-    if paired > high / 2:
+    if paired >= high / 2:
         raise DocumentError(f"is damaged UTF-8: byte {damage} is not text; save it as UTF-8 again")
-    if high > total / 4:
+    if undefined or high > 0.4 * total:
         raise DocumentError("is not UTF-8, and its encoding cannot be told: save it as UTF-8")
     return "cp1252"
 

@@ -8,6 +8,7 @@ a record with a reason, not an exception, so that one bad file stops nothing.
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from kgbuild import formats, rows, word
@@ -118,7 +119,11 @@ def _rows(path: Path) -> Iterator[Row]:
     if size > MOST_BYTES and suffix not in _READ_BY_LINE:
         limit = MOST_BYTES >> 20
         raise DocumentError(f"has {size >> 20} MB; the limit is {limit} MB: split it")
-    return SUFFIXES[suffix](path)
+    parts = SUFFIXES[suffix](path) if size else iter(())
+    first = next(parts, None)
+    if first is None:
+        raise DocumentError("is empty")
+    return chain([first], parts)
 
 
 def _document(file: Found, row: Row) -> Document | Unreadable:

@@ -28,7 +28,7 @@ class Row(NamedTuple):
 
 
 _DELIMITERS = ",;\t|"
-_ESCAPED_HALF_PAIR = re.compile(r"\\u(?:[dD][89a-fA-F]|0000)")
+_BAD_ESCAPE = re.compile(r"\\u(?:[dD][89a-fA-F]|0000)")
 _BETWEEN = re.compile(r"\s*,?\s*")
 
 
@@ -130,11 +130,20 @@ def _value(text: str, start: int) -> tuple[object, int]:
     """The JSON value that starts there, or the error, and where it ends."""
     try:
         value, end = json.JSONDecoder().raw_decode(text, start)
+        return (_valid(value) if _BAD_ESCAPE.search(text, start, end) else value), end
     except (ValueError, RecursionError) as error:
         return DocumentError(f"is not valid JSON: {error}"), len(text)
-    if _ESCAPED_HALF_PAIR.search(text, start, end):
-        value = json.loads(valid(json.dumps(value, ensure_ascii=False)))
-    return value, end
+
+
+def _valid(value: object) -> object:
+    """The value with all its strings made valid: JSON can escape what is no text."""
+    if isinstance(value, str):
+        return valid(value)
+    if isinstance(value, list):
+        return [_valid(item) for item in value]
+    if isinstance(value, dict):
+        return {valid(key): _valid(item) for key, item in value.items()}
+    return value
 
 
 def _after_comma(text: str, position: int) -> int:

@@ -1,9 +1,9 @@
 """The public GLiNER checkpoint folder: `gliner_config.json`, weights, tokenizer.
 
-Weights are read from `model.safetensors`, from `model.int8.safetensors` (our own compact form: 8-bit
-rows with a scale each, as the bundled model is stored), or, unpickled without running code, from
-`pytorch_model.bin`. What cannot be loaded whole is refused: a checkpoint of another kind, a missing
-or surplus weight, a wrong shape.
+Weights are read from `model.safetensors`, from `model.int8.safetensors` (our own compact form:
+8-bit rows with a scale each, as the bundled model is stored), or, unpickled without running code,
+from `pytorch_model.bin`. What cannot be loaded whole is refused: a checkpoint of another kind, a
+missing or surplus weight, a wrong shape.
 """
 
 import json
@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError
@@ -22,6 +22,9 @@ from torch import Tensor
 from kgbuild.errors import ModelError
 from kgbuild.models.prompt import Prompter
 from kgbuild.models.relex import Relex, RelexConfig
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 CONFIG = "gliner_config.json"
 _SCALE = ".scale"
@@ -51,10 +54,27 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise ModelError(f"{folder}: not a model: it has no {CONFIG}") from None
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: cannot be read: {error}") from error
-    for key, wanted in (("relations_layer", "none"), ("span_mode", "markerV0"), ("triples_layer", None)):
+    for key, wanted in (
+        ("relations_layer", "none"),
+        ("span_mode", "markerV0"),
+        ("triples_layer", None),
+    ):
         if values.get(key) != wanted:
             raise ModelError(f"{path}: {key} is {values.get(key)!r}; only {wanted!r} is supported")
     return values
+
+
+def window(folder: Path) -> int:
+    """Most tokens that the checkpoint's encoder can read at once, label prompt included.
+
+    Encoders with absolute positions have a hard limit; those with relative ones read any length,
+    and twice the training length keeps them in the range that they know.
+    """
+    values = read_config(folder)
+    encoder: dict[str, Any] = values["encoder_config"]
+    if encoder.get("model_type") in ("deberta-v2", "deberta"):
+        return 2 * RelexConfig.from_mapping(values).max_len
+    return int(encoder.get("max_position_embeddings", 512))
 
 
 def load(folder: Path) -> tuple[Relex, Prompter]:
@@ -80,7 +100,9 @@ def save(folder: Path, model: Relex, tokenizer: Tokenizer, values: Mapping[str, 
     write_config(folder, tokenizer, values)
 
 
-def save_compact(folder: Path, model: Relex, tokenizer: Tokenizer, values: Mapping[str, Any]) -> None:
+def save_compact(
+    folder: Path, model: Relex, tokenizer: Tokenizer, values: Mapping[str, Any]
+) -> None:
     """Write a checkpoint of a quarter of the size: 8 bits a weight, one scale for each row."""
     folder.mkdir(parents=True, exist_ok=True)
     state: dict[str, Tensor] = {}
@@ -119,7 +141,7 @@ def our_name(name: str) -> str:
     return name
 
 
-def build_transformer(encoder_config: Mapping[str, Any]) -> Any:
+def build_transformer(encoder_config: Mapping[str, Any]) -> "PreTrainedModel":
     """Build an encoder of `transformers` from its configuration, with no weights of its own."""
     from transformers import AutoConfig, AutoModel
 
@@ -159,7 +181,9 @@ def _read_weights(folder: Path) -> dict[str, Tensor]:
             return state
     except (SafetensorError, OSError, RuntimeError, ValueError) as error:
         raise ModelError(f"{path}: cannot be read: {error}") from error
-    raise ModelError(f"{folder}: incomplete: it has neither model.safetensors nor pytorch_model.bin")
+    raise ModelError(
+        f"{folder}: incomplete: it has neither model.safetensors nor pytorch_model.bin"
+    )
 
 
 def _expand(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -175,10 +199,15 @@ def _fill(model: Relex, weights: Mapping[str, Tensor], folder: Path) -> None:
     found = {our_name(name): tensor.float() for name, tensor in weights.items()}
     found = {name: tensor for name, tensor in found.items() if not _IGNORED.match(name)}
     wanted = model.state_dict()
-    for kind, names in (("lacks", wanted.keys() - found.keys()), ("also has", found.keys() - wanted.keys())):
+    for kind, names in (
+        ("lacks", wanted.keys() - found.keys()),
+        ("also has", found.keys() - wanted.keys()),
+    ):
         if names:
             example = public_name(min(names))
-            raise ModelError(f"{folder}: the weights do not fit: it {kind} {len(names)}, such as {example}")
+            raise ModelError(
+                f"{folder}: the weights do not fit: it {kind} {len(names)}, such as {example}"
+            )
     for name, tensor in found.items():
         if tensor.shape != wanted[name].shape:
             shapes = f"{tuple(tensor.shape)}, not {tuple(wanted[name].shape)}"
@@ -192,17 +221,23 @@ def _restore_buffers(model: Relex) -> None:
     for module in model.modules():
         for name, buffer in list(module.named_buffers(recurse=False)):
             if buffer.is_meta and name in ("position_ids", "token_type_ids"):
-                fresh = torch.arange(buffer.shape[-1])[None, :] if name == "position_ids" else torch.zeros(buffer.shape, dtype=torch.long)
+                fresh = (
+                    torch.arange(buffer.shape[-1])[None, :]
+                    if name == "position_ids"
+                    else torch.zeros(buffer.shape, dtype=torch.long)
+                )
                 module.register_buffer(name, fresh, persistent=False)
 
 
-def from_encoder(encoder: str | Path, *, hidden_size: int | None = None, **settings: Any) -> tuple[Relex, Tokenizer, dict[str, Any]]:
-    """Start a new model: a pretrained encoder, untrained heads, a tokenizer with the prompt's tokens.
+def from_encoder(
+    encoder: str | Path, *, layers: int = 0, dropout: float = 0.0
+) -> tuple[Relex, Tokenizer, dict[str, Any]]:
+    """Start a new model: a pretrained encoder, untrained heads, the prompt's own tokens.
 
     Args:
         encoder: A folder or hub name that `transformers` can load.
-        hidden_size: Width of the heads; the encoder's own by default.
-        settings: Other fields of `RelexConfig`.
+        layers: Of a bidirectional LSTM between the encoder and the heads; 0 for none.
+        dropout: Of the heads.
 
     Returns:
         The model, its tokenizer, and the configuration to save with it.
@@ -210,12 +245,12 @@ def from_encoder(encoder: str | Path, *, hidden_size: int | None = None, **setti
     from transformers import AutoConfig, AutoModel, AutoTokenizer
 
     own = AutoConfig.from_pretrained(str(encoder))
-    for dropout in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
-        if hasattr(own, dropout):
-            setattr(own, dropout, 0.0)  # its random numbers are a third of a step on a CPU
+    for rate in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
+        if hasattr(own, rate):
+            setattr(own, rate, 0.0)  # its random numbers are a third of a step on a CPU
     transformer = AutoModel.from_pretrained(str(encoder), config=own)
     tokenizer = AutoTokenizer.from_pretrained(str(encoder))
-    config = RelexConfig(hidden_size=hidden_size or transformer.config.hidden_size, **settings)
+    config = RelexConfig(int(own.hidden_size), num_rnn_layers=layers, dropout=dropout)
     tokens = [config.ent_token, config.sep_token, config.rel_token]
     tokenizer.add_tokens(tokens, special_tokens=True)
     transformer.resize_token_embeddings(len(tokenizer))

@@ -1,20 +1,23 @@
 """A Hugging Face encoder, and how vectors are read off its token states."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 
 class Encoder(nn.Module):
     """Token ids → token vectors of width H.
 
     Args:
-        transformer: Any encoder of `transformers`.
+        transformer: "PreTrainedModel" encoder of `transformers`.
         width: H. Where it differs from the transformer's own width, a linear layer maps to it.
     """
 
-    def __init__(self, transformer: Any, width: int) -> None:
+    def __init__(self, transformer: "PreTrainedModel", width: int) -> None:
         super().__init__()
         self.transformer = transformer
         own = int(transformer.config.hidden_size)

@@ -1,4 +1,4 @@
-"""Texts and labels → token ids: the labels are written in front of the text, one encoder reads both.
+"""Texts and labels → token ids: labels stand in front of the text, one encoder reads both.
 
     [CLS] ENT person ENT company … SEP REL works for REL founded … SEP the words of the text [SEP]
 
@@ -102,8 +102,11 @@ class Prompter:
         parts = [part for label in entity_labels for part in (self._ent, label)] + [self._sep]
         parts += [part for label in relation_labels for part in (self._rel, label)] + [self._sep]
         # One by one: a label is one element of the prompt even where it has several words.
-        encoded = self._encoder.encode_batch([[p] for p in parts], is_pretokenized=True, add_special_tokens=False)
-        starts, ids = [], []
+        encoded = self._encoder.encode_batch(
+            [[p] for p in parts], is_pretokenized=True, add_special_tokens=False
+        )
+        starts: list[int] = []
+        ids: list[int] = []
         for one in encoded:
             starts.append(len(ids))
             ids += one.ids

@@ -15,7 +15,7 @@ N spans, M pairs.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +23,9 @@ from torch.nn import functional
 
 from kgbuild.models.encoder import Encoder, gather
 from kgbuild.models.prompt import Batch
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,7 @@ class Spans(nn.Module):
 class Relex(nn.Module):
     """The joint model. Built empty; `checkpoint.py` fills it."""
 
-    def __init__(self, config: RelexConfig, transformer: Any) -> None:
+    def __init__(self, config: RelexConfig, transformer: "PreTrainedModel") -> None:
         super().__init__()
         width, dropout = config.hidden_size, config.dropout
         self.config = config
@@ -142,14 +145,13 @@ class Relex(nn.Module):
         """
         start, end = sides
         matrix, offset = self.spans.out_project.fold(states.entity)
-        n_words = start.shape[1]
-        per_width = []
+        n_rows, n_words = start.shape[:2]
+        shape = (n_rows, n_words, self.config.max_width, matrix.shape[1])
+        scores = start.new_full(shape, -torch.inf, dtype=torch.float32)
         for k in range(min(self.config.max_width, n_words)):
             hidden = self.spans.out_project.hidden(start[:, : n_words - k], end[:, k:])
-            logits = hidden @ matrix.transpose(1, 2) + offset[:, None, :]
-            per_width.append(functional.pad(logits, (0, 0, 0, k), value=-torch.inf))
-        scores = torch.stack(per_width, dim=2)
-        return functional.pad(scores, (0, 0, 0, self.config.max_width - len(per_width)), value=-torch.inf)
+            scores[:, : n_words - k, k] = (hidden @ matrix.mT + offset[:, None, :]).float()
+        return scores
 
     def span_vectors(self, sides: tuple[Tensor, Tensor], spans: Tensor) -> Tensor:
         """Vectors (N, H) of `spans` (N, 3): row of the batch, first word, last word."""
@@ -171,7 +173,7 @@ class Relex(nn.Module):
         matrix, offset = self.pairs.fold(states.relation)
         counts = torch.bincount(rows, minlength=matrix.shape[0]).tolist()
         scored = []
-        for row, part in enumerate(pairs.split(counts)):
+        for row, part in enumerate(torch.split(pairs, counts)):
             hidden = self.pairs.hidden(head_side[part[:, 0]], tail_side[part[:, 1]])
             scored.append(hidden @ matrix[row].T + offset[row])
         return torch.cat(scored)

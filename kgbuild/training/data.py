@@ -84,7 +84,9 @@ def parse_record(raw: Mapping[str, Any], source: str) -> Record:
         known_relations=frozenset(known) if known is not None else None,
         negative_pairs=_negative_pairs(raw),
         entity_types=raw.get("entity_types", {}),
-        relation_types={n: t.get("description", "") for n, t in raw.get("relation_types", {}).items()},
+        relation_types={
+            n: t.get("description", "") for n, t in raw.get("relation_types", {}).items()
+        },
     )
 
 

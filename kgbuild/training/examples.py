@@ -174,7 +174,7 @@ class Examples:
         for part in parts:
             inside = {entity for entity, _ in part.mentions}
             present |= {part.record.types[e] for e in inside}
-            related |= {t for h, t, l in part.record.relations if h in inside and l in inside}
+            related |= {r for h, r, t in part.record.relations if {h, t} <= inside}
             if part.record.known_relations is not None:
                 related |= part.record.known_relations
         entity = self._choose(present - UNTYPED, entity_types, self._mix.max_entity_labels)

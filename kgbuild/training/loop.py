@@ -1,4 +1,4 @@
-"""The training loop: a fixed time, a warm-up, a linear decay to nothing, and a way to go on after a kill."""
+"""The training loop: a fixed time, warm-up, linear decay, and going on after a kill."""
 
 import itertools
 import os
@@ -60,7 +60,9 @@ class Trainer:
         self._random = np.random.default_rng(schedule.seed)
         self.steps, self.seen, self.elapsed = 0, 0, 0.0
 
-    def train(self, examples: Iterator[Example], report: Callable[[dict[str, float]], None]) -> None:
+    def train(
+        self, examples: Iterator[Example], report: Callable[[dict[str, float]], None]
+    ) -> None:
         """Train until the time is up, from where a killed run left off."""
         self._resume()
         started = last_save = time.monotonic()
@@ -72,7 +74,9 @@ class Trainer:
                 break
             losses = self.step(group)
             if self.steps % 50 == 0:
-                report({"step": self.steps, "seen": self.seen, "minutes": self.elapsed / 60, **losses})
+                report(
+                    {"step": self.steps, "seen": self.seen, "minutes": self.elapsed / 60, **losses}
+                )
             if time.monotonic() - last_save > self.schedule.checkpoint_minutes * 60:
                 self.save()
                 last_save = time.monotonic()
@@ -86,7 +90,7 @@ class Trainer:
             entity, relation = self._losses(group)
         loss = entity + relation
         self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self._optimizer.step()
         self.steps += 1
@@ -143,9 +147,7 @@ class Trainer:
         schedule = self.schedule
         while True:
             drawn = list(itertools.islice(examples, schedule.pool))
-            ready = prepare(
-                self.prompter, drawn, self.model.config.max_width, schedule.max_tokens
-            )
+            ready = prepare(self.prompter, drawn, self.model.config.max_width, schedule.max_tokens)
             groups = batches(ready, schedule.batch_tokens)
             for index in self._random.permutation(len(groups)):
                 yield groups[index]

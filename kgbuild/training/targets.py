@@ -118,7 +118,8 @@ def pair_targets(
     generator: np.random.Generator,
 ) -> PairTargets:
     """Pair the mentions of each row, together with spans that are none (`extra`, per row)."""
-    spans, rows, pairs, answers = [], [], [], []
+    spans: list[tuple[int, int, int]] = []
+    rows, pairs, answers = [], [], []
     for row, one in enumerate(group):
         own = len(one.labels.relation)
         if own == 0:
@@ -135,7 +136,9 @@ def pair_targets(
     if not pairs or not sum(map(len, pairs)):
         nothing = torch.zeros((0, n_labels), dtype=torch.bool)
         empty = torch.zeros((0, 2), dtype=torch.long)
-        return PairTargets(torch.zeros((0, 3), dtype=torch.long), empty[:, 0], empty, nothing, nothing)
+        return PairTargets(
+            torch.zeros((0, 3), dtype=torch.long), empty[:, 0], empty, nothing, nothing
+        )
     answer = torch.from_numpy(np.concatenate(answers))
     return PairTargets(
         torch.tensor(spans, dtype=torch.long),
@@ -146,9 +149,7 @@ def pair_targets(
     )
 
 
-def _choose_pairs(
-    matrix: np.ndarray, most: int, generator: np.random.Generator
-) -> np.ndarray:
+def _choose_pairs(matrix: np.ndarray, most: int, generator: np.random.Generator) -> np.ndarray:
     """All ordered pairs that tell anything; of the purely negative ones at most `most`."""
     tells = (matrix != UNKNOWN).any(axis=2)
     np.fill_diagonal(tells, val=False)

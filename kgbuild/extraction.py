@@ -1,0 +1,256 @@
+"""Documents and an ontology → extractions: the bridge between the records and the model.
+
+A document is cut into chunks that fit the model's window together with the labels, so no text is
+ever truncated. Chunks of many documents are run together; each document is decoded as a whole.
+"""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kgbuild.chunking import chunk
+from kgbuild.datatypes import Chunk, Document, Extraction, Span
+from kgbuild.decoding import Candidates, Edge, decode
+from kgbuild.errors import KgbuildError
+from kgbuild.ontology import Ontology
+from kgbuild.passes import Pass, plan
+
+if TYPE_CHECKING:
+    import torch
+
+    from kgbuild.models.joint import Candidates as Scored
+    from kgbuild.models.joint import JointModel
+
+SETTINGS = "kgbuild.json"
+_TOGETHER = 128  # chunks that are run together, so that the model can sort them by length
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What goes with a model but is not part of it; `kgbuild.json` in the checkpoint's folder."""
+
+    threshold: float = 0.5
+    """Least score of a mention, where the ontology does not say."""
+    relation_threshold: float = 0.5
+    """Least score of a relation, where the ontology does not say."""
+    text_tokens: int = 256
+    """Tokens of a chunk; about the length of text that the model was trained on."""
+    prompt_share: float = 0.5
+    """The most of the model's window that labels may take."""
+
+    @classmethod
+    def read(cls, folder: Path) -> "Settings":
+        """Read a model's settings; defaults where it has none."""
+        path = folder / SETTINGS
+        return cls(**json.loads(path.read_text("utf-8"))) if path.exists() else cls()
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """A document, how it was cut, and what was found, or why that failed."""
+
+    document: Document
+    chunks: tuple[Chunk, ...]
+    extraction: Extraction | None
+    error: str | None = None
+
+
+class Extractor:
+    """Finds what an ontology defines in documents.
+
+    Args:
+        model: A name or folder that `kgbuild.models.load_model` takes.
+        ontology: What to look for.
+        device: `auto` takes a GPU if there is one.
+
+    Raises:
+        ModelError: The model cannot be loaded.
+        OntologyError: A label is too long for the model.
+    """
+
+    def __init__(self, model: str | Path, ontology: Ontology, *, device: str = "auto") -> None:
+        from kgbuild.models import load_model, model_folder
+
+        self.ontology = ontology
+        self.model_id = model_id(model)
+        self.fingerprint = fingerprint_of(model, ontology)
+        self._settings = Settings.read(model_folder(model))
+        self._model: JointModel = load_model(model, *_placement(device))
+        self._passes = plan(ontology, self._prompt_size, self._prompt_budget)
+        self._pairable = [one.pairable(ontology) for one in self._passes]
+        used = (
+            max(self._prompt_size(*self._labels(one)) for one in self._passes)
+            if self._passes
+            else 0
+        )
+        self._chunk_tokens = min(self._settings.text_tokens, self._model.window - used)
+
+    def extract(self, documents: Iterable[Document]) -> Iterator[Extracted]:
+        """Read documents, in their order and without holding more than a few of them.
+
+        A document that cannot be processed comes back with an `error`; the others go on.
+        """
+        waiting: list[tuple[Document, tuple[Chunk, ...]]] = []
+        for document in documents:
+            waiting.append((document, self._chunks(document)))
+            if sum(len(chunks) for _, chunks in waiting) >= _TOGETHER:
+                yield from self._extract_together(waiting)
+                waiting = []
+        yield from self._extract_together(waiting)
+
+    def _chunks(self, document: Document) -> tuple[Chunk, ...]:
+        return tuple(chunk(document, budget=self._chunk_tokens, count=self._count))
+
+    def _extract_together(
+        self, waiting: Sequence[tuple[Document, tuple[Chunk, ...]]]
+    ) -> Iterator[Extracted]:
+        """Run the chunks of several documents together; if that fails, one document at a time."""
+        try:
+            yield from [self._finish(*one) for one in self._scored(waiting)]
+        except (KgbuildError, RuntimeError, MemoryError) as error:
+            if len(waiting) == 1:
+                document, chunks = waiting[0]
+                yield Extracted(document, chunks, None, _reason(error))
+                return
+            for one in waiting:
+                yield from self._extract_together([one])
+
+    def _scored(
+        self, waiting: Sequence[tuple[Document, tuple[Chunk, ...]]]
+    ) -> Iterator[tuple[Document, tuple[Chunk, ...], Candidates]]:
+        found = [_Found(self.ontology, self._settings) for _ in waiting]
+        chunks = [(i, one) for i, (_, of) in enumerate(waiting) for one in of]
+        for start in range(0, len(chunks), _TOGETHER):
+            part = chunks[start : start + _TOGETHER]
+            texts = [one.text for _, one in part]
+            for asked, pairable in zip(self._passes, self._pairable, strict=True):
+                scored = self._model.candidates(
+                    texts,
+                    *self._labels(asked),
+                    threshold=found[0].least_score(asked),
+                    pairable=pairable,
+                )
+                for (i, one), scores in zip(part, scored, strict=True):
+                    found[i].add(one.start, asked, scores)
+        for (document, of), candidates in zip(waiting, found, strict=True):
+            yield document, of, Candidates(candidates.types, candidates.relations)
+
+    def _finish(
+        self, document: Document, chunks: tuple[Chunk, ...], candidates: Candidates
+    ) -> Extracted:
+        mentions, relations = decode(
+            document.id, document.text, candidates, self.ontology, self.model_id
+        )
+        covered = coverage(document.text, chunks)
+        return Extracted(document, chunks, Extraction(document.id, mentions, relations, covered))
+
+    def _labels(self, asked: Pass) -> tuple[list[str], list[str]]:
+        return (
+            [self.ontology.entities[name].label for name in asked.entities],
+            [self.ontology.relations[name].label for name in asked.relations],
+        )
+
+    def _count(self, texts: Sequence[str]) -> list[int]:
+        return [len(words.ids) for words in self._model.prompter.words(texts)]
+
+    def _prompt_size(self, entities: Sequence[str], relations: Sequence[str]) -> int:
+        prompter = self._model.prompter
+        return prompter.length(prompter.labels(entities, relations))
+
+    @property
+    def _prompt_budget(self) -> int:
+        return int(self._model.window * self._settings.prompt_share)
+
+
+class _Found:
+    """Collects what the passes find in one document; of the same thing found twice, the better."""
+
+    def __init__(self, ontology: Ontology, settings: Settings) -> None:
+        self.types: dict[Span, dict[str, float]] = defaultdict(dict)
+        self.relations: dict[Edge, float] = {}
+        self._entity = {
+            name: settings.threshold if type.threshold is None else type.threshold
+            for name, type in ontology.entities.items()
+        }
+        self._relation = {
+            name: settings.relation_threshold if type.threshold is None else type.threshold
+            for name, type in ontology.relations.items()
+        }
+
+    def least_score(self, asked: Pass) -> float:
+        """The lowest threshold of a pass's entity types."""
+        return min((self._entity[name] for name in asked.entities), default=1.0)
+
+    def add(self, offset: int, asked: Pass, scored: "Scored") -> None:
+        """Take in one chunk's scores; `offset` is where the chunk starts."""
+        spans = [(start + offset, end + offset) for start, end in scored.spans.tolist()]
+        for span, row in zip(spans, scored.scores.tolist(), strict=True):
+            for name, score in zip(asked.entities, row, strict=True):
+                if score > self._entity[name]:
+                    known = self.types[span]
+                    known[name] = max(score, known.get(name, 0.0))
+        for (head, tail), row in zip(
+            scored.pairs.tolist(), scored.pair_scores.tolist(), strict=True
+        ):
+            for name, score in zip(asked.relations, row, strict=True):
+                if score > self._relation[name]:
+                    edge = (spans[head], name, spans[tail])
+                    self.relations[edge] = max(score, self.relations.get(edge, 0.0))
+
+
+def coverage(text: str, chunks: Sequence[Chunk]) -> float:
+    """The share of a text's characters, white space aside, that lie in a chunk; 1.0 of nothing."""
+    total = _solid(text)
+    if total == 0:
+        return 1.0
+    seen, end = 0, 0
+    for one in chunks:
+        seen += _solid(text[max(one.start, end) : one.end])
+        end = max(end, one.end)
+    return seen / total
+
+
+def _solid(text: str) -> int:
+    return sum(map(len, text.split()))
+
+
+@lru_cache(maxsize=8)
+def model_id(model: str | Path) -> str:
+    """Name a model for good: what it is called, and a hash of its files. Loads nothing."""
+    from kgbuild.models import model_folder
+
+    folder = model_folder(model)
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*")):
+        if path.suffix in (".json", ".safetensors", ".bin"):
+            digest.update(path.name.encode())
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+    name = model if not Path(model).is_dir() else folder.resolve().name
+    return f"{name}@{digest.hexdigest()[:12]}"
+
+
+def fingerprint_of(model: str | Path, ontology: Ontology) -> str:
+    """Two runs with the same fingerprint extract the same from the same text. Loads nothing."""
+    return f"{model_id(model)}+{ontology.fingerprint[:16]}"
+
+
+def _placement(device: str) -> tuple[str, "torch.dtype | None"]:
+    """Choose a device, and the fastest number format that it computes in."""
+    import torch
+
+    if device == "auto":
+        mps = torch.backends.mps.is_available()
+        device = "cuda" if torch.cuda.is_available() else "mps" if mps else "cpu"
+    half = device.startswith("cuda") and torch.cuda.is_bf16_supported()
+    return device, torch.bfloat16 if half else None
+
+
+def _reason(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -54,12 +54,12 @@ def extractions(
 
 def documents(paths: Sequence[Path], failures: Failures) -> Iterator["Document"]:
     """Every document that can be read; the others end up in `failures`."""
-    from kgbuild.readers import Unreadable, read
+    from kgbuild.readers import Skipped, Unreadable, read
 
     for item in read(paths):
         if isinstance(item, Unreadable):
             failures.append((item.id, item.reason))
-        elif isinstance(item, Document):
+        elif not isinstance(item, Skipped):
             yield item
 
 

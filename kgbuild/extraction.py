@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from kgbuild.chunking import chunk
 from kgbuild.datatypes import Chunk, Document, Extraction, Span
 from kgbuild.decoding import Candidates, Edge, decode
-from kgbuild.errors import KgbuildError
+from kgbuild.errors import KgbuildError, ModelError
 from kgbuild.ontology import Ontology
 from kgbuild.passes import Pass, plan
 
@@ -69,7 +69,7 @@ class Extractor:
         device: `auto` takes a GPU if there is one.
 
     Raises:
-        ModelError: The model cannot be loaded.
+        ModelError: The model cannot be loaded, or there is no such device.
         OntologyError: A label is too long for the model.
     """
 
@@ -244,9 +244,12 @@ def _placement(device: str) -> tuple[str, "torch.dtype | None"]:
     """Choose a device, and the fastest number format that it computes in."""
     import torch
 
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     if device == "auto":
-        mps = torch.backends.mps.is_available()
-        device = "cuda" if torch.cuda.is_available() else "mps" if mps else "cpu"
+        device = "cuda" if cuda else "mps" if mps else "cpu"
+    kind = device.partition(":")[0]
+    if not {"cpu": True, "cuda": cuda, "mps": mps}.get(kind):
+        raise ModelError(f"device '{device}': there is none on this machine; use `auto` or `cpu`")
     half = device.startswith("cuda") and torch.cuda.is_bf16_supported()
     return device, torch.bfloat16 if half else None
 

@@ -175,3 +175,10 @@ def test_extract_goes_on_after_a_file_that_cannot_be_read(run, folder):
     assert code == 3
     assert len(out.splitlines()) == 3
     assert err.startswith("error: empty.txt: ")
+
+
+def test_a_device_that_is_not_there_fails_in_one_line(ingest):
+    absent = "cuda" if sys.platform == "darwin" else "mps"
+    code, out, err = ingest("--device", absent)
+    assert (code, out) == (1, "")
+    assert err == f"error: device '{absent}': there is none on this machine; use `auto` or `cpu`\n"

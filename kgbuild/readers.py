@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from textwrap import shorten
 
 from kgbuild import formats, rows, word
 from kgbuild.datatypes import Document
@@ -110,7 +111,7 @@ def _documents(file: Found) -> Iterator[Document | Unreadable]:
         problem = f"is not {error.encoding.upper()} throughout: save it as UTF-8"
         yield Unreadable(file.id, file.path, problem)
     except DocumentError as error:
-        yield Unreadable(file.id, file.path, " ".join(str(error).split()))
+        yield Unreadable(file.id, file.path, shorten(str(error), 300))
 
 
 def _rows(path: Path) -> Iterator[Row]:

@@ -30,23 +30,24 @@ def read_docx(path: Path) -> Fields:
 
     Text boxes, content controls and tracked insertions count as text; headers and footers do not.
     """
-    _refuse_bomb(path)
     import docx
 
+    if not zipfile.is_zipfile(path):
+        raise DocumentError("is not a .docx file, or has a password: save it as .docx")
     try:
+        _refuse_bomb(path)
         document = docx.Document(str(path))
         roots = [document.element.body, *_notes(document)]
+    except (OSError, DocumentError):
+        raise
     except Exception as error:  # a foreign parser on foreign bytes
         raise DocumentError(f"is not a Word document that can be read: {error}") from error
     return {"text": "\n\n".join(filter(None, chain.from_iterable(map(_docx_blocks, roots))))}
 
 
 def _refuse_bomb(path: Path) -> None:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(part.file_size for part in archive.infolist())
-    except zipfile.BadZipFile as error:
-        raise DocumentError("is not a .docx file, or has a password: save it as .docx") from error
+    with zipfile.ZipFile(path) as archive:
+        size = sum(part.file_size for part in archive.infolist())
     if size > MOST_BYTES:
         raise DocumentError(f"unpacks to {size >> 20} MB; the limit is {MOST_BYTES >> 20} MB")
 

@@ -1,0 +1,59 @@
+"""What the README shows works, in the order in which it shows it."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def commands() -> list[str]:
+    """Every `kgbuild …` of the shell blocks, without what sets up the environment before it."""
+    lines = [line for block in blocks("sh") for line in block.splitlines()]
+    return [match[0] for line in lines if (match := re.search(r"kgbuild .*", line))]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with the examples, as a fresh clone has them."""
+    folder = tmp_path_factory.mktemp("clone")
+    shutil.copytree(ROOT / "examples", folder / "examples")
+    return folder
+
+
+@pytest.mark.slow
+def test_every_command_works(folder):
+    assert commands()[0] == ("kgbuild ingest examples/documents --ontology examples/ontology.yaml")
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    for command in commands():
+        result = subprocess.run(
+            command, shell=True, cwd=folder, env=environment, capture_output=True, text=True
+        )
+        assert (result.returncode, result.stderr) == (0, ""), command
+        assert result.stdout or "--output" in command
+
+
+@pytest.mark.slow
+def test_the_python_example_works(folder):
+    [example] = blocks("python")
+    result = subprocess.run(
+        [sys.executable, "-c", example], cwd=folder, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout
+
+
+def test_the_files_it_links_to_are_there():
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", README)
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []

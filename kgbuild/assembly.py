@@ -32,7 +32,7 @@ def names(database: Database, ontology: Ontology) -> Iterator["Name"]:
     rows = database.rows(
         "SELECT d.id, m.type, m.text, count(*)"
         " FROM documents d JOIN mentions m ON m.document = d.key"
-        " JOIN temp.thing_types USING (type)"
+        " JOIN temp.entity_types t ON t.type = m.type AND t.thing"
         " WHERE d.current GROUP BY d.id, m.type, m.text ORDER BY d.id, m.type, m.text"
     )
     return (Name(*row) for row in rows)
@@ -93,10 +93,12 @@ def _clear(database: Database) -> None:
 
 def _prepare_types(database: Database, ontology: Ontology) -> None:
     """Temporary tables of the ontology's types; mentions and relations of others are left out."""
-    database.execute("DROP TABLE IF EXISTS temp.thing_types")
-    database.execute("CREATE TEMP TABLE thing_types (type TEXT PRIMARY KEY) WITHOUT ROWID")
-    things = [(type,) for type in ontology.entities if not ontology.is_literal(type)]
-    database.insert_many("INSERT INTO thing_types VALUES (?)", things)
+    database.execute("DROP TABLE IF EXISTS temp.entity_types")
+    database.execute(
+        "CREATE TEMP TABLE entity_types (type TEXT PRIMARY KEY, thing INTEGER) WITHOUT ROWID"
+    )
+    entities = [(type, not ontology.is_literal(type)) for type in ontology.entities]
+    database.insert_many("INSERT INTO entity_types VALUES (?, ?)", entities)
     database.execute("DROP TABLE IF EXISTS temp.relation_types")
     database.execute(
         "CREATE TEMP TABLE relation_types (type TEXT PRIMARY KEY, symmetric INTEGER) WITHOUT ROWID"
@@ -257,18 +259,27 @@ def _insert_evidence(database: Database) -> None:
 
 def _dropped(database: Database) -> dict[str, int]:
     """How many mentions and relations are not in the graph, by reason."""
-    dropped: dict[str, int] = dict(
+    return dict(
         database.rows(
-            "SELECT reason, count(*) FROM temp.claims WHERE reason IS NOT NULL GROUP BY reason"
+            """
+            SELECT reason, count(*) FROM temp.claims WHERE reason IS NOT NULL GROUP BY reason
+            UNION ALL
+            SELECT reason, count(*) FROM (
+                SELECT CASE
+                    WHEN t.type IS NULL THEN 'mentions of a type not in the ontology'
+                    WHEN t.thing AND c.entity IS NULL THEN 'mentions that name nothing'
+                END AS reason
+                FROM documents d
+                JOIN mentions m ON m.document = d.key
+                LEFT JOIN temp.entity_types t ON t.type = m.type
+                LEFT JOIN clusters c
+                    ON (c.document, c.type, c.name) = (d.key, m.type, m.text)
+                WHERE d.current
+            )
+            WHERE reason IS NOT NULL GROUP BY reason
+            """
         )
     )
-    nameless = database.value(
-        "SELECT count(*) FROM documents d JOIN mentions m ON m.document = d.key"
-        " LEFT JOIN clusters c ON (c.document, c.type, c.name) = (d.key, m.type, m.text)"
-        " WHERE d.current AND c.entity IS NULL"
-        " AND m.type NOT IN (SELECT type FROM temp.literals)"
-    )
-    return {**dropped, "mentions that name nothing": nameless} if nameless else dropped
 
 
 def _forget_the_past(database: Database) -> None:

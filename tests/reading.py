@@ -1,13 +1,18 @@
-"""A reader of documents that needs no model: it finds the names and links it is told of."""
+"""A reader of documents that needs no model: it takes "PERSON works for COMPANY" at its word.
+
+python reading.py GRAPH FOLDER [SECONDS]     ingests, with a pause at each document
+"""
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 
-from kgbuild import Chunk, Document, Extraction, Mention, Ontology, Relation
+from kgbuild import Chunk, Document, Extraction, KnowledgeGraph, Mention, Ontology, Relation
+from kgbuild.extraction import Extracted
 
 ONTOLOGY = Ontology.parse(
     """
@@ -17,77 +22,88 @@ ONTOLOGY = Ontology.parse(
       person: {description: A human being}
       organization: {}
       company: {is_a: organization}
+      date: {literal: date}
     relations:
       works for: {head: person, tail: organization}
       founded: {head: person, tail: organization, inverse: founded by}
       founded by: {head: organization, tail: person}
       married to: {head: person, tail: person, symmetric: true}
+      founded on: {head: organization, tail: date}
     """
 )
-PERSONS = ("Ada Lovelace", "Charles Babbage", "Mary Shelley", "Percy Shelley")
-COMPANIES = ("Acme Corp", "Globex", "Initech")
-RELATIONS = r"works for|founded by|founded|married to"
+_COMPANY = r"Acme Corp|Globex|Initech|C\d+"
+_DATE = r"\d{1,2} [A-Z][a-z]+ \d{4}"
+_PERSON = r"[A-Z][a-z]+ [A-Z][a-z]+"
+_MENTION = re.compile(rf"(?P<company>{_COMPANY})|(?P<date>{_DATE})|(?P<person>{_PERSON})")
 
 
-@dataclass(frozen=True)
-class Extracted:
-    document: Document
-    chunks: tuple[Chunk, ...]
-    extraction: Extraction | None
-    error: str | None = None
-
-
-@dataclass(frozen=True)
 class Reader:
-    """Takes "PERSON works for COMPANY" at its word; cannot read a text that says BROKEN."""
+    """Extracts what stands in so many words; cannot read a text that says BROKEN."""
 
-    fingerprint: str = "reader 1"
-
-    def extract(self, documents: Iterable[Document]) -> Iterator[Extracted]:
-        for document in documents:
-            yield read(document)
-
-
-class NoReader:
-    """Must not be asked to read anything."""
-
-    fingerprint = "reader 1"
+    def __init__(self, fingerprint="reader 1", pause=0.0):
+        self.fingerprint = fingerprint
+        self.read = []
+        self._pause = pause
 
     def extract(self, documents):
-        raise AssertionError(f"asked to read {[document.id for document in documents]}")
+        for document in documents:
+            time.sleep(self._pause)
+            self.read.append(document.id)
+            yield read(document)
 
 
 class Letters:
     """Vectors of texts by their letters."""
 
     def embed(self, texts):
-        rows = np.array(
-            [[text.casefold().count(c) for c in "abcdefghijklmnopqrstuvwxyz"] for text in texts],
-            dtype=np.float32,
-        ).reshape(len(texts), 26)
-        return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+        counts = [[text.casefold().count(letter) for letter in "aeioulnrst"] for text in texts]
+        rows = np.array(counts, dtype=np.float32).reshape(len(texts), 10) + 0.1
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
 def read(document: Document) -> Extracted:
     if "BROKEN" in document.text:
         return Extracted(document, (), None, "the model gave up")
     chunk = Chunk(document.id, 0, 0, len(document.text), document.text)
-    mentions = tuple(find_mentions(document))
-    extraction = Extraction(document.id, mentions, tuple(find_relations(document, mentions)), 1.0)
-    return Extracted(document, (chunk,), extraction)
+    found = tuple(mentions(document))
+    return Extracted(
+        document, (chunk,), Extraction(document.id, found, tuple(relations(document, found)), 1.0)
+    )
 
 
-def find_mentions(document: Document) -> Iterator[Mention]:
-    types = dict.fromkeys(PERSONS, "person") | dict.fromkeys(COMPANIES, "company")
-    generated = r"[A-Z][a-z]+ [A-Z][a-z]+(?= (?:works|founded|married))"
-    for match in re.finditer("|".join([*types, r"\bC\d+\b", generated]), document.text):
-        type = types.get(match[0], "company" if match[0][1:].isdigit() else "person")
+def mentions(document):
+    for match in _MENTION.finditer(document.text):
         score = 0.5 + int(hashlib.sha256(match[0].encode()).hexdigest()[:4], 16) / 200_000
-        yield Mention(document.id, match.start(), match.end(), match[0], type, score)
+        yield Mention(document.id, *match.span(), match[0], match.lastgroup, score)
 
 
-def find_relations(document: Document, mentions: tuple[Mention, ...]) -> Iterator[Relation]:
-    for head, tail in zip(mentions, mentions[1:], strict=False):
+def relations(document, found):
+    for head, tail in zip(found, found[1:], strict=False):
         between = document.text[head.end : tail.start].strip()
-        if re.fullmatch(RELATIONS, between):
+        if between in ONTOLOGY.relations:
             yield Relation(head, tail, between, min(head.score, tail.score), "reader")
+
+
+def open_graph(folder, *, extractor=None, ontology=ONTOLOGY, **options):
+    return KnowledgeGraph.open(
+        folder,
+        ontology=ontology,
+        extractor=extractor or Reader(),
+        embedder=Letters(),
+        **options,
+    )
+
+
+def write(folder, texts):
+    """A folder with these files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+if __name__ == "__main__":
+    graph, folder, *pause = sys.argv[1:]
+    with open_graph(Path(graph), extractor=Reader(pause=float(*pause or [0]))) as kg:
+        kg.ingest([folder])

@@ -3,38 +3,75 @@
 import re
 
 from kgbuild.names import Kind
-from kgbuild.ontology import Ontology
+from kgbuild.ontology import EntityType, Ontology
 
 _KINDS: dict[Kind, frozenset[str]] = {
     "person": frozenset(
-        "person people human individual man woman per actor actress artist athlete author writer"
-        " character coach composer criminal dancer designer director doctor employee engineer"
-        " entrepreneur executive expert founder inventor journalist judge lawyer leader manager"
-        " mathematician musician official painter patient philosopher physician physicist player"
-        " poet politician president producer professor researcher scientist singer soldier student"
-        " teacher victim witness worker".split()
+        "activist actor actress administrator adult adviser advisor advocate agent ambassador"
+        " analyst anchor applicant apprentice archaeologist architect artist assistant astronaut"
+        " astronomer athlete attendee attorney author baker banker biologist bishop blogger"
+        " boxer boy broker builder buyer candidate captain caregiver carer cast celebrity chair"
+        " chairman chairperson chancellor character chef chemist child choreographer citizen"
+        " claimant cleric clerk client climber coach collector columnist comedian commander"
+        " composer conductor consultant contact contestant contributor cook coordinator"
+        " councillor courier creator criminal critic curator cyclist dancer dealer defendant"
+        " delegate dentist deputy designer detective diplomat director doctor donor draughtsman"
+        " driver dynast economist editor educator emperor employee engineer engraver"
+        " entrepreneur executive expert explorer farmer father fighter financier fisherman"
+        " founder gardener general geologist girl goalkeeper governor grantor guardian guest"
+        " guide guitarist hacker head hero historian host human illustrator individual informant"
+        " inspector instructor interviewee interviewer inventor investigator investor journalist"
+        " judge juror king landlord lawyer leader learner lecturer librarian linguist lobbyist"
+        " lord magistrate man manager mathematician mayor mechanic mediator member mentor"
+        " merchant migrant minister monarch monk mother musician name narrator navigator"
+        " neighbour nobleman novelist nun nurse nutritionist occupant officer official owner"
+        " painter participant passenger pathologist patient patron people per performer person"
+        " pharmacist philosopher photographer physician physicist pianist pilot plaintiff player"
+        " playwright poet politician pope priest prince princess principal printer prisoner"
+        " producer professor programmer prosecutor protagonist psychiatrist psychologist"
+        " publicist pupil queen ranger recipient referee relative reporter representative"
+        " researcher resident respondent reviewer rider royalty ruler runner sailor saint"
+        " scholar scientist scribe scriptwriter sculptor secretary seller senator shareholder"
+        " sheriff singer sister skipper sociologist soldier solicitor somebody someone"
+        " songwriter speaker specialist spokesperson staff statesman steward student surgeon"
+        " surveyor suspect swimmer teacher technician tenant therapist trader trainer translator"
+        " traveller treasurer trustee tutor umpire user veteran veterinarian victim visitor"
+        " volunteer voter warden winner witness woman worker writer".split()
     ),
     "organization": frozenset(
-        "organization organisation org company corporation business enterprise firm startup"
-        " manufacturer supplier vendor bank institution institute university college school agency"
-        " association band broadcaster charity club committee court department hospital laboratory"
-        " ministry newspaper ngo nonprofit party publisher team union".split()
+        "academy agency airline airport association authority band bank body brewery"
+        " broadcaster bureau business carrier charity church club college commission committee"
+        " company consortium contractor cooperative corporation council court department"
+        " employer ensemble enterprise faculty firm foundation franchisor fund government group"
+        " hospital institute institution insurer lab laboratory league legislature library"
+        " manufacturer ministry museum network newspaper ngo nonprofit office operator orchestra"
+        " org organisation organization outlet parliament party power provider publisher"
+        " regulator retailer school society sponsor squad startup studio subsidiary supplier"
+        " team theatre trust union unit university utility vendor".split()
     ),
     "place": frozenset(
-        "place location loc gpe city town village country nation state province region county"
-        " district continent territory municipality island river lake mountain sea ocean settlement"
-        " capital address".split()
+        "address area bay borough capital city continent country county desert district forest"
+        " gpe hamlet island lake loc location mountain municipality nation ocean place province"
+        " region river sea settlement site state street territory town valley village".split()
     ),
 }
+_HEAD_ENDS = re.compile(r"[^\w\s-]|\b(?:who|whom|whose|that|which|where|when|of|in|for|to|with)\b")
 
 
 def kind_of(type: str, ontology: Ontology) -> Kind:
     """Read it off the words for the type or, failing that, for a type above it."""
-    for name in (type, *ontology.ancestors(type)):
-        entity = ontology.entities[name]
-        for label in (entity.name, entity.label, *entity.aliases):
-            words = re.findall(r"[a-z]+", label.casefold())
-            for kind, known in _KINDS.items():
-                if words and words[-1] in known:
-                    return kind
-    return "other"
+    entities = (ontology.entities[name] for name in (type, *ontology.ancestors(type)))
+    kinds = (_KIND_OF[noun] for entity in entities for noun in _nouns(entity) if noun in _KIND_OF)
+    return next(kinds, "other")
+
+
+def _nouns(entity: EntityType) -> list[str]:
+    """What the type is called, and what its description starts with: "A company that ..."."""
+    head = _HEAD_ENDS.split(entity.description.strip().casefold(), maxsplit=1)[0]
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", entity.name)
+    labels = (spaced, entity.label, *entity.aliases, head)
+    words = (re.findall(r"[a-z]+", label.casefold()) for label in labels)
+    return [noun for found in words if found for noun in (found[-1], found[-1].removesuffix("s"))]
+
+
+_KIND_OF = {noun: kind for kind, nouns in _KINDS.items() for noun in nouns}

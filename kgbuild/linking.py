@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from kgbuild.clustering import Pair, Partition, average_linkage
-from kgbuild.matching import Match, alike, alike_keys, conflict, short_forms, sought_as
-from kgbuild.names import Form, Kind
+from kgbuild.matching import Match, alike, conflict, short_forms, sought_as, spellings
+from kgbuild.names import Form
 
 THRESHOLD = 0.5  # average score of the pairs between two clusters that become one
 
@@ -19,7 +19,6 @@ class Node:
     """A name as one type: what is compared, whatever the number of its mentions."""
 
     type: str
-    kind: Kind
     form: Form
 
 
@@ -61,7 +60,7 @@ class Linker:
         """Pairs of nodes that share a key and are alike, each once."""
         blocks = defaultdict(list)
         for i, node in enumerate(self._nodes):
-            for key in set(alike_keys(node.form, node.kind)):
+            for key in spellings(node.form):
                 blocks[key].append(i)
         for pair in _pairs(blocks.values()):
             if match := self.match(*pair):
@@ -70,7 +69,7 @@ class Linker:
     def match(self, i: int, j: int) -> Match | None:
         """Why two nodes are alike, if they are."""
         a, b = self._nodes[i], self._nodes[j]
-        return alike(a.form, b.form, a.kind) if self._compatible(a.type, b.type) else None
+        return alike(a.form, b.form) if self._compatible(a.type, b.type) else None
 
     def join_alike(self, candidates: Mapping[Pair, Match]) -> Iterator[Link]:
         """Average linkage over the candidates."""
@@ -108,7 +107,7 @@ class Linker:
         """For each short name the full names it can mean: in one document, or everywhere."""
         full: dict[str, dict[int, Match]] = defaultdict(dict)
         for j, node in enumerate(self._nodes):
-            for key, match in short_forms(node.form, node.kind).items():
+            for key, match in short_forms(node.form).items():
                 if match.everywhere or not everywhere:
                     full[key][j] = match
         found = {i: self._found(i, full) for i in range(len(self._nodes))}

@@ -10,6 +10,7 @@ Kind = Literal["person", "organization", "place", "other"]
 Words = tuple[str, ...]
 
 _ARTICLES = frozenset({"the", "a", "an"})
+_DETERMINERS = _ARTICLES | frozenset("this that these those my your his her its our their".split())
 _PRONOUNS = frozenset(
     "i me my mine myself you your yours yourself yourselves he him his himself she her hers herself"
     " it its itself we us our ours ourselves they them their theirs themselves one oneself"
@@ -32,6 +33,7 @@ _HONORIFICS = {
         "",
     ),
 }
+_COURTESIES = frozenset("mr mrs ms miss dr prof professor sir herr frau madame mme".split())
 _POST_NOMINALS = frozenset("phd md dphil esq obe mbe kbe cbe frs qc kc himself herself".split())
 _GENERATIONS = {"jr": "jr", "junior": "jr", "sr": "sr", "senior": "sr"}
 _LEGAL_FORMS = {
@@ -70,6 +72,7 @@ class Form:
     """A name taken apart. Two texts with equal forms are one name.
 
     Attributes:
+        kind: The customs it follows: those of its type, or what a title or a legal form tells.
         words: All words, folded, without a leading article.
         core: Words without honorifics, legal form, generation: what names the thing.
         squeezed: The core as one string, so that "Deep Mind" is "DeepMind".
@@ -77,8 +80,10 @@ class Form:
         marks: Legal forms and generation: two names whose marks differ are two things.
         numbers: Words of the core that count: digits and Roman numerals.
         acronym: Whether it is written as an acronym is: "IBM", "U.S.".
+        definite: Whether it begins with "the".
     """
 
+    kind: Kind
     words: Words
     core: Words
     squeezed: str
@@ -86,19 +91,22 @@ class Form:
     marks: frozenset[str]
     numbers: frozenset[str]
     acronym: bool
+    definite: bool
 
 
 @lru_cache(maxsize=1 << 16)
 def parse(text: str, kind: Kind) -> Form:
     """Take a name apart by the customs of its kind; a name without letters has no words."""
     words = _without_article(fold(_surname_last(text) if kind == "person" else text))
+    kind = _told_kind(words) if kind == "other" else kind
     core, marks, sex = words, frozenset[str](), ""
     if kind == "person":
         core, marks, sex = _strip_person(words)
     elif kind != "place":
         core, marks = _strip_legal_form(words)
     numbers = frozenset(word for word in core if _is_number(word))
-    return Form(words, core, "".join(core), sex, marks, numbers, _is_acronym(text))
+    definite = text[:4].casefold() == "the "
+    return Form(kind, words, core, "".join(core), sex, marks, numbers, _is_acronym(text), definite)
 
 
 def fold(text: str) -> Words:
@@ -114,6 +122,12 @@ def is_pronoun(text: str) -> bool:
     words = fold(text)
     shouted = len(text) > 1 and text.isupper()
     return not shouted and all(word in _PRONOUNS for word in words)
+
+
+def is_description(text: str) -> bool:
+    """Whether a text describes in plain words instead of naming: "the company", "his sister"."""
+    first, _, rest = text.partition(" ")
+    return first.casefold() in _DETERMINERS and bool(rest) and rest == rest.casefold()
 
 
 def _is_letter(char: str) -> bool:
@@ -144,6 +158,15 @@ def _surname_last(text: str) -> str:
     rest = fold(given)
     suffix = any(word in _GENERATIONS or word in _POST_NOMINALS for word in rest)
     return text if not comma or "," in given or suffix else f"{given} {surname}"
+
+
+def _told_kind(words: Words) -> Kind:
+    """What a name itself tells of a thing whose type tells nothing."""
+    if len(words) > 1 and words[0] in _COURTESIES:
+        return "person"
+    if len(words) > 1 and words[-1] in _LEGAL_FORMS:
+        return "organization"
+    return "other"
 
 
 def _strip_person(words: Words) -> tuple[Words, frozenset[str], str]:

@@ -7,7 +7,7 @@ only full names are compared, and what one document tells apart stays apart in t
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import cached_property, lru_cache
 from itertools import combinations, groupby
 from typing import Literal
@@ -19,7 +19,7 @@ from kgbuild.clustering import Pair
 from kgbuild.kinds import kind_of
 from kgbuild.linking import Link, Linker, Node
 from kgbuild.matching import Match
-from kgbuild.names import Form, Kind, is_pronoun, parse
+from kgbuild.names import Form, Kind, is_description, is_pronoun, parse
 from kgbuild.ontology import Ontology
 
 Embed = Callable[[Sequence[str]], npt.NDArray[np.float32]]
@@ -70,7 +70,12 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """Every name is in one cluster or left out: a pronoun, or without any letter."""
+    """Every name is in one cluster or left out.
+
+    Attributes:
+        left_out: Pronouns, texts without any letter, and descriptions ("the company") of what
+            their document does not name.
+    """
 
     clusters: tuple[Cluster, ...]
     decisions: tuple[Decision, ...]
@@ -85,17 +90,22 @@ def resolve(names: Iterable[Name], ontology: Ontology, *, embed: Embed | None = 
     """
     customs = _Customs(ontology)
     kept, left_out = _nameable(names)
-    decisions = [Decision("leave out", name.text, "", 1.0, "not a name") for name in left_out]
     groups: list[_Group] = []
+    decisions: list[Decision] = []
     for _, of_document in groupby(kept, key=lambda name: name.document_id):
         document = _Document(list(of_document), customs)
-        groups += document.groups
         decisions += document.decisions
+        for group in document.groups:
+            if all(map(customs.describes, group.names)):
+                left_out += group.names
+            else:
+                groups.append(group)
     corpus = _Corpus(groups, customs, embed)
     decisions += corpus.decisions
+    decisions += (Decision("leave out", name.text, "", 1.0, "names nothing") for name in left_out)
     clusters = sorted((_cluster(c, customs) for c in corpus.clusters), key=lambda c: c.names)
-    unique = sorted(set(decisions), key=lambda d: (d.kind, d.left, d.right, d.reason, d.score))
-    return Resolution(tuple(clusters), tuple(unique), tuple(left_out))
+    unique = sorted(set(decisions), key=astuple)
+    return Resolution(tuple(clusters), tuple(unique), tuple(sorted(left_out)))
 
 
 def _nameable(names: Iterable[Name]) -> tuple[list[Name], list[Name]]:
@@ -114,13 +124,16 @@ class _Customs:
     def __init__(self, ontology: Ontology) -> None:
         self.compatible = lru_cache(maxsize=None)(ontology.compatible)
         self.depth = lru_cache(maxsize=None)(lambda type: len(ontology.ancestors(type)))
-        self.kind: Callable[[str], Kind] = lru_cache(maxsize=None)(
+        self._kind: Callable[[str], Kind] = lru_cache(maxsize=None)(
             lambda type: kind_of(type, ontology)
         )
 
     def node(self, type: str, text: str) -> Node:
-        kind = self.kind(type)
-        return Node(type, kind, parse(text, kind))
+        return Node(type, parse(text, self._kind(type)))
+
+    def describes(self, name: Name) -> bool:
+        """Whether a name only describes; a concept ("the heart") may go by such a name."""
+        return self._kind(name.type) != "other" and is_description(name.text)
 
     def most_specific(self, names: Iterable[Name]) -> str:
         counts: Counter[str] = Counter()
@@ -213,6 +226,10 @@ class _Corpus:
 
     @property
     def decisions(self) -> Iterator[Decision]:
+        for names in self._names.values():
+            best = _best(names)
+            for text in {name.text for name in names} - {best}:
+                yield Decision("merge", text, best, 1.0, "same name")
         for link in self._links:
             left, right = (self._names[self._nodes[i]] for i in (link.left, link.right))
             yield _decision(link, left, right, "")
@@ -307,9 +324,11 @@ def _best(names: Iterable[Name]) -> str:
 
 def _decision(link: Link, left: list[Name], right: list[Name], where: str) -> Decision:
     kind: Literal["merge", "keep apart"] = "merge" if link.joined else "keep apart"
-    return Decision(kind, _best(left), _best(right), link.match.score, link.match.reason + where)
+    types = f" as {left[0].type} and {right[0].type}" if left[0].type != right[0].type else ""
+    reason = f"{link.match.reason}{types}{where}"
+    return Decision(kind, _best(left), _best(right), link.match.score, reason)
 
 
-def _order(node: Node) -> tuple[str, tuple[str, ...], bool]:
+def _order(node: Node) -> tuple[str, tuple[str, ...], bool, bool]:
     """Nothing else tells two nodes apart."""
-    return node.type, node.form.words, node.form.acronym
+    return node.type, node.form.words, node.form.acronym, node.form.definite

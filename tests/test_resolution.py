@@ -149,23 +149,39 @@ def test_an_acronym_explained_in_two_ways_is_left_alone_where_it_is_not_explaine
     assert len(found) == 3
 
 
-def test_what_a_document_tells_apart_stays_apart():
-    apart = in_one_document("organization", "Ridgeway Systems", "Ridgway System")
-    assert len(apart) == 2
-    told = [Name("a", "place", "Kyiv Oblast"), Name("a", "place", "Kyivv Oblast")]
-    assert len(entities(*told)) == len(entities(*told, embed=agree))
+def test_what_one_document_tells_apart_stays_apart_in_all():
+    names = (
+        Name("a", "company", "Acme AG"),
+        Name("a", "company", "Acme GmbH"),
+        Name("b", "company", "Acme"),
+    )
+    assert len(entities(*names, embed=agree)) == 2
+
+
+def test_a_description_is_understood_only_in_its_document():
+    found = in_one_document("organization", "Road Safety Directorate", "the directorate")
+    assert len(found) == 1
+    resolution = resolve([Name("a", "organization", "the directorate")], ONTOLOGY)
+    assert (resolution.clusters, len(resolution.left_out)) == ((), 1)
+
+
+def test_a_concept_may_have_a_common_name():
+    assert across_documents("gene", "the receptor", "receptor") == {
+        frozenset({"the receptor", "receptor"})
+    }
+
+
+def test_a_title_or_a_legal_form_tells_what_the_type_does_not():
+    ontology = Ontology.parse("name: x\nentities: [stakeholder]\n")
+    texts = ("Ms. Mariam Kone", "Kone", "Acme Pumps Ltd", "Acme Pumps Limited")
+    clusters = resolve([Name("a", "stakeholder", text) for text in texts], ontology).clusters
+    assert [len(cluster.names) for cluster in clusters] == [2, 2]
 
 
 def test_similar_spellings_are_merged_across_documents_only_if_embeddings_agree():
     spellings = ("Volodymyr Zelensky", "Volodymyr Zelenskyy")
     assert len(across_documents("person", *spellings, embed=agree)) == 1
     assert len(across_documents("person", *spellings)) == 2
-
-
-def test_similarity_does_not_chain():
-    chain = ("Anna Lindenberg", "Anna Lindemberg", "Anna Limdemberg")
-    found = across_documents("person", *chain, embed=agree)
-    assert sorted(map(len, found)) == [1, 2]
 
 
 def test_types_must_be_compatible_and_the_most_specific_is_kept():

@@ -1,7 +1,10 @@
+import os
 from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
+
+os.environ["PYTHONSAFEPATH"] = "1"  # child processes import what is installed, never ./kgbuild
 
 
 class Outcome(NamedTuple):

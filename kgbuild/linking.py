@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 
 from kgbuild.clustering import Pair, Partition, average_linkage
 from kgbuild.matching import Match, alike, conflict, short_forms, sought_as, spellings
@@ -11,6 +11,7 @@ from kgbuild.names import Form
 
 THRESHOLD = 0.5  # average score of the pairs between two clusters that become one
 
+_TOLD = 5  # full names told of a short name that could mean several
 _BLOCK = 50  # in a larger block a name meets its neighbours in alphabetical order only
 
 
@@ -24,13 +25,12 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A decision on two nodes; the second is the fuller name where one shortens the other."""
+    """A decision on two nodes; where one shortens the other, the second is the fuller name."""
 
     left: int
     right: int
     match: Match
     joined: bool
-    shortened: bool = False
 
 
 Rule = Callable[[int, int], bool]
@@ -82,26 +82,24 @@ class Linker:
         for (i, j), joined in average_linkage(
             self.partition, scores, score, self.apart, threshold=THRESHOLD
         ):
-            yield Link(i, j, candidates[i, j], joined)
+            yield Link(i, j, candidates[i, j], joined=joined)
 
     def join_short(self, hosts: Mapping[int, Mapping[int, Match]]) -> Iterator[Link]:
         """Put each short name to the full name it can mean, unless it could mean several.
 
         The longest go first: "Ada" then meets "Ada Lovelace" and "Ada King Lovelace" as one.
         """
+        find, members = self.partition.find, self.partition.members
         for i in sorted(hosts, key=lambda i: (-len(self._nodes[i].form.squeezed), i)):
-            group = set(self.partition.members(i))
-            fulls = {j: match for j, match in hosts[i].items() if j not in group}
+            fulls = [j for j in sorted(hosts[i]) if find(j) != find(i)]
             if not fulls:
                 continue
-            clear = len({self.partition.find(j) for j in fulls}) == 1 and not any(
-                self.apart(i, j) for full in fulls for j in self.partition.members(full)
-            )
-            for j, match in sorted(fulls.items()):
-                yield Link(i, j, match, clear, shortened=True)
-                if clear:
-                    self.partition.join(i, j)
-                    break
+            first, one = fulls[0], len({find(j) for j in fulls}) == 1
+            if one and not any(self.apart(a, b) for a, b in product(members(i), members(first))):
+                self.partition.join(i, first)
+                yield Link(i, first, hosts[i][first], joined=True)
+            else:
+                yield from (Link(i, j, hosts[i][j], joined=False) for j in fulls[:_TOLD])
 
     def hosts(self, *, everywhere: bool) -> dict[int, dict[int, Match]]:
         """For each short name the full names it can mean: in one document, or everywhere."""

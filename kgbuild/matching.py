@@ -8,9 +8,10 @@ of these are understood elsewhere. `conflict` forbids what the keys would allow.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 
-from kgbuild.names import Form, Words
+from kgbuild.names import HONORIFICS, Form, Words
 
 _MINOR = frozenset(
     "a an and at by de del der des di du e et for in la le of on the to und y".split()
@@ -97,7 +98,7 @@ def spellings(form: Form) -> dict[str, Match]:
 def short_forms(form: Form) -> dict[str, Match]:
     """Keys for the shorter names of a full name, which look for it with `sought_as`."""
     core = form.core
-    parts = (part for part in _parts(form) if form.numbers <= set(part))
+    parts = (part for part in _parts(form) if form.numbers <= set(part) and part != core)
     short = {" ".join(part): _PART for part in parts}
     if form.kind != "person":
         major = tuple(word for word in core if word not in _MINOR)
@@ -113,12 +114,15 @@ def short_forms(form: Form) -> dict[str, Match]:
 def sought_as(form: Form) -> Iterator[str]:
     """The keys under which a short name may stand among the `short_forms` of its full name."""
     yield " ".join(form.core)
+    if form.kind == "person" and len(form.core) == 2 and form.core[0] in HONORIFICS:
+        yield form.core[1]
     if form.definite:
         yield " ".join(("the", *form.core))
     if form.acronym:
         yield _acronym(form.squeezed)
 
 
+@lru_cache(maxsize=1 << 16)
 def sound(word: str) -> str:
     """A word as other spellings and transliterations of it are written, too."""
     for letters, spoken in _ONE_SOUND:

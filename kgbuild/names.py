@@ -17,7 +17,7 @@ _PRONOUNS = frozenset(
     " this that these those here there who whom whose which what where someone somebody anyone"
     " anybody everyone everybody nobody both others former latter".split()
 )
-_HONORIFICS = {
+HONORIFICS = {
     **dict.fromkeys(
         "mr sir lord herr monsieur senor signor king prince emperor duke count baron".split(), "m"
     ),
@@ -33,7 +33,6 @@ _HONORIFICS = {
         "",
     ),
 }
-_COURTESIES = frozenset("mr mrs ms miss dr prof professor sir herr frau madame mme".split())
 _POST_NOMINALS = frozenset("phd md dphil esq obe mbe kbe cbe frs qc kc himself herself".split())
 _GENERATIONS = {"jr": "jr", "junior": "jr", "sr": "sr", "senior": "sr"}
 _LEGAL_FORMS = {
@@ -72,9 +71,10 @@ class Form:
     """A name taken apart. Two texts with equal forms are one name.
 
     Attributes:
-        kind: The customs it follows: those of its type, or what a title or a legal form tells.
+        kind: The customs it follows: those of its type, or what a legal form tells.
         words: All words, folded, without a leading article.
-        core: Words without honorifics, legal form, generation: what names the thing.
+        core: What names the thing: words without honorifics (unless one other word is all there
+            is), generation, legal form.
         squeezed: The core as one string, so that "Deep Mind" is "DeepMind".
         sex: "m" or "f" where an honorific tells, else "".
         marks: Legal forms and generation: two names whose marks differ are two things.
@@ -98,7 +98,8 @@ class Form:
 def parse(text: str, kind: Kind) -> Form:
     """Take a name apart by the customs of its kind; a name without letters has no words."""
     words = _without_article(fold(_surname_last(text) if kind == "person" else text))
-    kind = _told_kind(words) if kind == "other" else kind
+    if kind == "other" and len(words) > 1 and words[-1] in _LEGAL_FORMS:
+        kind = "organization"
     core, marks, sex = words, frozenset[str](), ""
     if kind == "person":
         core, marks, sex = _strip_person(words)
@@ -160,21 +161,14 @@ def _surname_last(text: str) -> str:
     return text if not comma or "," in given or suffix else f"{given} {surname}"
 
 
-def _told_kind(words: Words) -> Kind:
-    """What a name itself tells of a thing whose type tells nothing."""
-    if len(words) > 1 and words[0] in _COURTESIES:
-        return "person"
-    if len(words) > 1 and words[-1] in _LEGAL_FORMS:
-        return "organization"
-    return "other"
-
-
 def _strip_person(words: Words) -> tuple[Words, frozenset[str], str]:
     core, sexes, generation = list(words), set[str](), set[str]()
-    while len(core) > 1 and core[0] in _HONORIFICS:
-        sexes.add(_HONORIFICS[core.pop(0)])
     while len(core) > 1 and core[-1] in _POST_NOMINALS | _GENERATIONS.keys():
         generation.add(_GENERATIONS.get(core.pop(), ""))
+    while len(core) > 2 and core[0] in HONORIFICS:
+        sexes.add(HONORIFICS[core.pop(0)])
+    if len(core) == 2:  # "Queen Victoria" is not every Victoria
+        sexes.add(HONORIFICS.get(core[0], ""))
     sexes.discard("")
     sex = sexes.pop() if len(sexes) == 1 else ""
     return tuple(core), frozenset(generation - {""}), sex

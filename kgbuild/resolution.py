@@ -8,7 +8,7 @@ only full names are compared, and what one document tells apart stays apart in t
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from itertools import combinations, groupby
 from typing import Literal
 
@@ -24,7 +24,7 @@ from kgbuild.ontology import Ontology
 
 Embed = Callable[[Sequence[str]], npt.NDArray[np.float32]]
 
-_CLOSE = 0.6  # cosine of two spellings of one name, at least
+_CLOSE = 0.72  # cosine of two spellings of one name, at least
 _SURE = 0.9  # a match this good needs no second opinion
 _GIVEN = Match(0.95, "short for it in another document")
 _TOGETHER = Match(1.0, "one thing in a document")
@@ -114,8 +114,10 @@ def _nameable(names: Iterable[Name]) -> tuple[list[Name], list[Name]]:
     for name in names:
         counts[name.document_id, name.type, name.text] += name.count
     unique = sorted(Name(*key, count) for key, count in counts.items())
-    left_out = [name for name in unique if is_pronoun(name.text)]
-    return [name for name in unique if not is_pronoun(name.text)], left_out
+    kept, left_out = list[Name](), list[Name]()
+    for name in unique:
+        (left_out if is_pronoun(name.text) else kept).append(name)
+    return kept, left_out
 
 
 class _Customs:
@@ -171,20 +173,20 @@ class _Document:
             self._of_node[customs.node(name.type, name.text)].append(name)
         self._nodes = sorted(self._of_node, key=_order)
         self._linker = Linker(self._nodes, customs.compatible)
-        candidates = dict(self._linker.candidates())
-        self._links = [
-            *self._linker.join_alike(candidates),
-            *self._linker.join_short(self._linker.hosts(everywhere=False)),
-        ]
+        self._alike = list(self._linker.join_alike(dict(self._linker.candidates())))
+        self._spelled = [tuple(self._linker.partition.members(i)) for i in range(len(self._nodes))]
+        self._short = list(self._linker.join_short(self._linker.hosts(everywhere=False)))
 
-    @cached_property
+    @property
     def groups(self) -> list[_Group]:
-        bound = {link.left: link.match for link in self._links if link.joined and link.shortened}
+        bound = {
+            i: link.match for link in self._short if link.joined for i in self._spelled[link.left]
+        }
         return [self._group(members, bound) for members in self._linker.partition]
 
     @property
     def decisions(self) -> Iterator[Decision]:
-        for link in self._links:
+        for link in (*self._alike, *self._short):
             left, right = (self._of_node[self._nodes[i]] for i in (link.left, link.right))
             yield _decision(link, left, right, f" in {left[0].document_id}")
 

@@ -171,11 +171,32 @@ def test_a_concept_may_have_a_common_name():
     }
 
 
-def test_a_title_or_a_legal_form_tells_what_the_type_does_not():
+def test_a_legal_form_tells_what_the_type_does_not():
     ontology = Ontology.parse("name: x\nentities: [stakeholder]\n")
-    texts = ("Ms. Mariam Kone", "Kone", "Acme Pumps Ltd", "Acme Pumps Limited")
+    texts = ("Acme Pumps", "Acme Pumps Ltd", "Acme Pumps Limited")
     clusters = resolve([Name("a", "stakeholder", text) for text in texts], ontology).clusters
-    assert [len(cluster.names) for cluster in clusters] == [2, 2]
+    assert len(clusters) == 1
+
+
+def test_a_title_with_one_word_is_a_name_of_its_own():
+    assert len(in_one_document("person", "Queen Victoria", "Victoria")) == 1
+    assert len(across_documents("person", "Queen Victoria", "Victoria", embed=agree)) == 2
+
+
+def test_other_spellings_of_a_short_name_are_bound_to_the_document_too():
+    names = (
+        Name("a", "person", "Adele Zelenskyy"),
+        Name("a", "person", "Zelenskyy"),
+        Name("a", "person", "Zelensky"),
+        Name("b", "person", "Zelensky"),
+    )
+    found = entities(*names, embed=agree)
+    assert sorted(len(cluster) for cluster in found) == [1, 3]
+
+
+def test_father_and_son_stay_two_although_one_name_fits_both():
+    found = in_one_document("person", "Paul Weir Jr.", "Paul Weir Sr.", "Paul Weir", "Paul")
+    assert not any({"Paul Weir Jr.", "Paul Weir Sr."} <= cluster for cluster in found)
 
 
 def test_similar_spellings_are_merged_across_documents_only_if_embeddings_agree():

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from importlib import import_module
-from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from kgbuild.datatypes import Entity, Literal, Triple
 from kgbuild.errors import StoreError
@@ -66,9 +67,6 @@ def open_store(url: str) -> GraphStore:
         known = ", ".join(f"{name}://" for name in _SCHEMES)
         raise StoreError(f"{url}: no store of this kind; give a file's path or one of: {known}")
     module, _, name = _SCHEMES[scheme].partition(":")
-    store: GraphStore = getattr(import_module(module), name)(_target(url))
+    target = url2pathname(urlsplit(url).path) if url.startswith("file://") else url
+    store: GraphStore = getattr(import_module(module), name)(target)
     return store
-
-
-def _target(url: str) -> str:
-    return str(Path(url.removeprefix("file://")))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from kgbuild.database import Database
+from kgbuild.literals import literal
 from kgbuild.ontology import Ontology
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def assemble(database: Database, ontology: Ontology, resolution: "Resolution") -
         _set(database, "ontology", ontology.to_yaml())
         _set(database, "version", secrets.token_hex(8))
         _forget_the_past(database)
+        _drop_temporary(database)
         database.execute("DELETE FROM meta WHERE key = 'dirty'")
     database.shrink_log()
 
@@ -93,16 +95,10 @@ def _clear(database: Database) -> None:
 
 def _prepare_types(database: Database, ontology: Ontology) -> None:
     """Temporary tables of the ontology's types; mentions and relations of others are left out."""
-    database.execute("DROP TABLE IF EXISTS temp.entity_types")
-    database.execute(
-        "CREATE TEMP TABLE entity_types (type TEXT PRIMARY KEY, thing INTEGER) WITHOUT ROWID"
-    )
+    _create(database, "entity_types", "(type TEXT PRIMARY KEY, thing INTEGER) WITHOUT ROWID")
     entities = [(type, not ontology.is_literal(type)) for type in ontology.entities]
     database.insert_many("INSERT INTO entity_types VALUES (?, ?)", entities)
-    database.execute("DROP TABLE IF EXISTS temp.relation_types")
-    database.execute(
-        "CREATE TEMP TABLE relation_types (type TEXT PRIMARY KEY, symmetric INTEGER) WITHOUT ROWID"
-    )
+    _create(database, "relation_types", "(type TEXT PRIMARY KEY, symmetric INTEGER) WITHOUT ROWID")
     relations = [(relation.name, relation.symmetric) for relation in ontology.relations.values()]
     database.insert_many("INSERT INTO relation_types VALUES (?, ?)", relations)
 
@@ -151,17 +147,12 @@ def _insert_decisions(database: Database, resolution: "Resolution") -> None:
 
 def _prepare_values(database: Database, ontology: Ontology) -> None:
     """A temporary table of what each distinct literal mention means."""
-    database.execute("DROP TABLE IF EXISTS temp.literals")
-    database.execute(
-        "CREATE TEMP TABLE literals (type TEXT, text TEXT, value TEXT, datatype TEXT,"
-        " PRIMARY KEY (type, text)) WITHOUT ROWID"
-    )
+    columns = "type TEXT, text TEXT, value TEXT, datatype TEXT"
+    _create(database, "literals", f"({columns}, PRIMARY KEY (type, text)) WITHOUT ROWID")
     for type in ontology.entities:
         kind = ontology.literal(type)
         if kind is None:
             continue
-        from kgbuild.literals import literal
-
         texts = database.rows(
             "SELECT DISTINCT m.text FROM mentions m JOIN documents d ON d.key = m.document"
             " WHERE d.current AND m.type = ?",
@@ -180,11 +171,11 @@ def _collect_claims(database: Database) -> None:
     `reason` says why a relation makes no edge; NULL: it does. A symmetric relation is turned so
     that its head is the entity whose id comes first.
     """
-    database.execute("DROP TABLE IF EXISTS temp.claims")
-    database.execute(
+    _create(
+        database,
+        "claims",
         """
-        CREATE TEMP TABLE claims AS
-        WITH ends AS MATERIALIZED (
+        AS WITH ends AS MATERIALIZED (
             SELECT r.key AS relation, r.document, r.type, r.score,
                 r.head AS head_mention, r.tail AS tail_mention,
                 hc.entity AS head, tc.entity AS tail, v.value, v.datatype,
@@ -210,21 +201,21 @@ def _collect_claims(database: Database) -> None:
             iif(turned, tail_mention, head_mention) AS head_mention,
             iif(turned, head_mention, tail_mention) AS tail_mention
         FROM ends
-        """
+        """,
     )
 
 
 def _insert_triples(database: Database) -> None:
     """One triple for all claims that say the same, numbered in order of content."""
-    database.execute("DROP TABLE IF EXISTS temp.agreed")
-    database.execute(
+    _create(
+        database,
+        "agreed",
         """
-        CREATE TEMP TABLE agreed AS
-        SELECT relation, document, score, head, type, tail, value, datatype,
+        AS SELECT relation, document, score, head, type, tail, value, datatype,
             head_mention, tail_mention,
             dense_rank() OVER (ORDER BY head, type, tail, value, datatype) AS triple
         FROM temp.claims WHERE reason IS NULL
-        """
+        """,
     )
     database.execute(
         """
@@ -294,6 +285,17 @@ def _forget_the_past(database: Database) -> None:
             " (SELECT key FROM documents WHERE NOT current)"
         )
     database.execute("DELETE FROM documents WHERE NOT current")
+
+
+def _create(database: Database, name: str, definition: str) -> None:
+    """A new temporary table, which only this connection sees."""
+    database.execute(f"DROP TABLE IF EXISTS temp.{name}")
+    database.execute(f"CREATE TEMP TABLE {name} {definition}")
+
+
+def _drop_temporary(database: Database) -> None:
+    for name in ("entity_types", "relation_types", "literals", "claims", "agreed"):
+        database.execute(f"DROP TABLE IF EXISTS temp.{name}")
 
 
 def _set(database: Database, key: str, value: str) -> None:

@@ -25,6 +25,7 @@ from kgbuild.datatypes import Entity, Triple
 from kgbuild.errors import QueryError
 from kgbuild.ingestion import DocumentExtractor, Ingestion, IngestReport
 from kgbuild.ledger import Ledger
+from kgbuild.literals import literal
 from kgbuild.ontology import Ontology
 from kgbuild.progress import Progress, Silent
 
@@ -187,13 +188,16 @@ class KnowledgeGraph:
     def explain(self, head: str, type: str, tail: str) -> Triple:
         """One edge with its evidence; of several that fit, the one with the highest score.
 
+        A tail may be a value in any form that a document might give it: "1 May 1843".
+
         Raises:
             QueryError: There is none; the message has names that are near.
         """
-        found = max(self.triples(head, type, tail), key=lambda triple: triple.score, default=None)
-        if found is None:
+        readings = {tail, literal(tail, "date").value, literal(tail, "number").value}
+        fitting = [triple for text in sorted(readings) for triple in self.triples(head, type, text)]
+        if not fitting:
             raise QueryError(self._why_not(head, type, tail))
-        return found
+        return max(fitting, key=lambda triple: triple.score)
 
     def search(self, question: str, k: int = 5) -> "SearchResult":
         """The k passages that answer a question best, and the part of the graph around them."""

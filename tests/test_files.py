@@ -76,7 +76,7 @@ def test_an_unknown_format(kg):
 
 @pytest.mark.parametrize(
     ("name", "format"),
-    [("g.jsonl", "jsonl"), ("g.nt", "nt"), ("g.ttl", "turtle"), ("g.graphml", "graphml")],
+    [("g.jsonl", "jsonl"), ("g #1%20ü.nt", "nt"), ("g.ttl", "turtle"), ("g.graphml", "graphml")],
 )
 def test_a_file_is_a_store(kg, tmp_path, name, format):
     for url in (str(tmp_path / name), (tmp_path / name).as_uri()):

@@ -11,7 +11,7 @@ import pytest
 import reading
 from reading import ONTOLOGY, Reader, open_graph, write
 
-from kgbuild import DocumentError, Entity, KnowledgeGraph, Ontology, QueryError, StoreError
+from kgbuild import DocumentError, Entity, KnowledgeGraph, Literal, Ontology, QueryError, StoreError
 
 TEXTS = {
     "1900.txt": "Ada Lovelace works for Acme Corp. Mary Shelley married to Percy Shelley.",
@@ -78,6 +78,12 @@ def test_documents_corroborate_each_other(kg, docs):
     first, second = triple.evidence
     assert (first.document_id, second.document_id) == ("1900.txt", "1901.txt")
     assert triple.score == pytest.approx(1 - (1 - first.score) * (1 - second.score), abs=1e-6)
+
+
+def test_a_value_is_found_as_it_is_written(kg, docs):
+    kg.ingest([docs])
+
+    assert kg.explain("Globex", "founded on", "1 May 1843").tail == Literal("1843-05-01", "date")
 
 
 def test_a_second_run_reads_nothing_and_changes_nothing(kg, docs, tmp_path):

@@ -75,7 +75,7 @@ def print_report(report: "IngestReport", folder: Path, example: "Triple | None")
     if example is not None:
         console.print("\nSee what it knows, and how it knows it:", style="dim")
         for command in next_commands(example, folder):
-            console.print(f"  {command}", markup=False)
+            console.print(f"  {command}", markup=False, soft_wrap=True)
 
 
 def report_lines(report: "IngestReport", folder: Path) -> "Iterator[str]":

@@ -56,7 +56,10 @@ def print_result(result: "SearchResult") -> None:
         place = f"{chunk.document_id}, characters {chunk.start} to {chunk.end}"
         console.print(f"{place}, score {score:.2f}", markup=False, style="dim")
         console.print(one_line(chunk.text) + "\n", markup=False)
-    print_table(
-        ("head", "relation", "tail", "score"),
-        [(t.head.name, t.type, value(t.tail), f"{t.score:.2f}") for t in result.triples],
-    )
+    if result.triples:
+        print_table(
+            ("head", "relation", "tail", "score"),
+            [(t.head.name, t.type, value(t.tail), f"{t.score:.2f}") for t in result.triples],
+        )
+    if not result.chunks:
+        console.print("Nothing found.")

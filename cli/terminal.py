@@ -5,6 +5,7 @@ A terminal gets colours and tables; a pipe gets plain lines and tab-separated co
 
 import io
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from kgbuild.datatypes import Entity, Evidence, Literal
+
+_NUMBER = re.compile(r"-?[\d,]+(\.\d+)?%?")
 
 
 def use_utf8() -> None:
@@ -23,10 +26,10 @@ def use_utf8() -> None:
 
 
 def stdout() -> "Console":
-    """Standard output for people; long lines are left to the terminal to wrap."""
+    """Standard output for people: lines are wrapped for a terminal, and whole in a pipe."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=True)
+    return Console(highlight=False, soft_wrap=not sys.stdout.isatty())
 
 
 def print_error(message: str) -> None:
@@ -47,15 +50,22 @@ def print_json(value: object) -> None:
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A table on a terminal, tab-separated values with a header in a pipe."""
     lines = ([one_line(str(cell)) for cell in row] for row in rows)
-    if not sys.stdout.isatty():
-        for line in ([*columns], *lines):
-            sys.stdout.write("\t".join(line) + "\n")
+    if sys.stdout.isatty():
+        _draw_table(columns, list(lines))
         return
+    for line in ([*columns], *lines):
+        sys.stdout.write("\t".join(line) + "\n")
+
+
+def _draw_table(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for number, name in enumerate(columns):
+        numeric = all(_NUMBER.fullmatch(line[number]) for line in lines)
+        table.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
     for line in lines:
         table.add_row(*map(Text, line))
     stdout().print(table)

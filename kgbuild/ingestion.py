@@ -116,7 +116,10 @@ class Ingestion:
     def _changed(self, paths: Sequence[Path], roots: Sequence[Path]) -> Iterator[Document]:
         from kgbuild.readers import Skipped, Unreadable, read
 
+        own = os.path.abspath(self._ledger.database.path.parent)
         for item in read(paths):
+            if not isinstance(item, Document) and Path(item.source).is_relative_to(own):
+                continue  # the graph lies among the documents
             if isinstance(item, Skipped):
                 self.report.skipped += 1
             elif isinstance(item, Unreadable):

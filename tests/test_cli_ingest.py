@@ -109,6 +109,14 @@ def test_changed_and_deleted_files_are_replaced_and_removed(ingest, folder):
     assert documents(ingest("--json")) == {"read": 1, "unchanged": 1, "failed": 0, "removed": 1}
 
 
+def test_a_graph_among_its_documents_is_not_read(run, folder):
+    arguments = [folder / "letters", "--into", folder / "letters" / "kg", "--json"]
+    run("ingest", *arguments, "--ontology", folder / "ontology.yaml")
+    again = json.loads(run("ingest", *arguments).out)
+    assert again["documents"]["unchanged"] == 3
+    assert again["skipped"] == 0
+
+
 def test_what_cannot_be_read_gets_a_line_each_and_the_rest_is_written(ingest, folder):
     for name, content in BAD.items():
         (folder / "letters" / name).write_bytes(content)

@@ -41,6 +41,6 @@ def shown(term: "Term | None", prefixes: Mapping[str, str]) -> str:
     if term is None:
         return ""
     for name, start in prefixes.items():
-        if term.kind == "uri" and term.value.startswith(start):
+        if start and term.kind == "uri" and term.value.startswith(start):
             return f"{name}:{term.value.removeprefix(start)}"
     return term.value

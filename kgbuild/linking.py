@@ -89,15 +89,14 @@ class Linker:
 
         The longest go first: "Ada" then meets "Ada Lovelace" and "Ada King Lovelace" as one.
         """
-        find, members = self.partition.find, self.partition.members
+        find = self.partition.find
         for i in sorted(hosts, key=lambda i: (-len(self._nodes[i].form.squeezed), i)):
             fulls = [j for j in sorted(hosts[i]) if find(j) != find(i)]
             if not fulls:
                 continue
-            first, one = fulls[0], len({find(j) for j in fulls}) == 1
-            if one and not any(self.apart(a, b) for a, b in product(members(i), members(first))):
-                self.partition.join(i, first)
-                yield Link(i, first, hosts[i][first], joined=True)
+            if len({find(j) for j in fulls}) == 1 and not self._told_otherwise(i, fulls):
+                self.partition.join(i, fulls[0])
+                yield Link(i, fulls[0], hosts[i][fulls[0]], joined=True)
             else:
                 yield from (Link(i, j, hosts[i][j], joined=False) for j in fulls[:_TOLD])
 
@@ -113,11 +112,20 @@ class Linker:
 
     def apart(self, i: int, j: int) -> bool:
         """Whether two nodes may never be in one group."""
+        return self._excluded(i, j) or self._told_apart(i, j)
+
+    def _excluded(self, i: int, j: int) -> bool:
         a, b = self._nodes[i], self._nodes[j]
-        return (
-            not self._compatible(a.type, b.type)
-            or conflict(a.form, b.form)
-            or self._told_apart(i, j)
+        return not self._compatible(a.type, b.type) or conflict(a.form, b.form)
+
+    def _told_otherwise(self, short: int, fulls: Sequence[int]) -> bool:
+        """Whether the groups of a short name and its full names must stay apart.
+
+        That a document has both without saying that they are one does not say the opposite.
+        """
+        pairs = product(self.partition.members(short), self.partition.members(fulls[0]))
+        return any(
+            self._excluded(i, j) or (j not in fulls and self._told_apart(i, j)) for i, j in pairs
         )
 
     def _found(self, i: int, full: Mapping[str, Mapping[int, Match]]) -> dict[int, Match]:

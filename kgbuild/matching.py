@@ -85,13 +85,16 @@ def alike(a: Form, b: Form) -> Match | None:
 def spellings(form: Form) -> dict[str, Match]:
     """Keys for the ways in which a name in full may be written."""
     keys = {}
+    if form.kind == "person":  # "Will I. Am" is no William
+        keys[" ".join(form.core)] = _SAME
+    else:
+        keys[form.squeezed] = _SAME
     if form.kind == "other":
         keys[f"plural {form.squeezed}s"] = _PLURAL
         if form.squeezed.endswith("s"):
             keys[f"plural {form.squeezed}"] = _PLURAL
     elif len(form.squeezed) >= 8:
         keys[f"sounds {' '.join(map(sound, form.core))}"] = _SPELLING
-    keys[form.squeezed] = _SAME
     return keys
 
 

@@ -49,6 +49,7 @@ _LEGAL_FORMS = {
     },
 }
 _ROMAN = re.compile(r"(?=[ivx]{2})x{0,2}(ix|iv|v?i{0,3})")
+_ARTICLE = re.compile(r"(the|an?)\s+", re.IGNORECASE)
 _SPECIAL = str.maketrans(
     {
         "ø": "o",
@@ -106,7 +107,7 @@ def parse(text: str, kind: Kind) -> Form:
     elif kind != "place":
         core, marks = _strip_legal_form(words)
     numbers = frozenset(word for word in core if _is_number(word))
-    definite = text[:4].casefold() == "the "
+    definite = text.strip()[:4].casefold() == "the "
     return Form(kind, words, core, "".join(core), sex, marks, numbers, _is_acronym(text), definite)
 
 
@@ -186,9 +187,10 @@ def _is_number(word: str) -> bool:
 
 
 def _is_acronym(text: str) -> bool:
-    letters = [char for char in text if char.isalnum()]
+    name = _ARTICLE.sub("", text.strip())
+    letters = [char for char in name if char.isalnum()]
     capitals = sum(char.isupper() for char in letters)
-    one_word = " " not in text.strip() and "-" not in text
+    one_word = not re.search(r"[\s-]", name)
     return (
         one_word and 2 <= len(letters) <= 8 and letters[0].isupper() and capitals * 2 > len(letters)
     )

@@ -149,6 +149,18 @@ def test_an_acronym_explained_in_two_ways_is_left_alone_where_it_is_not_explaine
     assert len(found) == 3
 
 
+def test_a_document_that_does_not_know_what_an_acronym_means_does_not_decide_for_others():
+    names = (
+        Name("a", "organization", "International Time Bureau"),
+        Name("a", "organization", "ITB"),
+        Name("b", "organization", "International Time Bureau"),
+        Name("b", "organization", "International Time Bureaux"),
+        Name("b", "organization", "ITB"),
+        Name("c", "organization", "ITB"),
+    )
+    assert any({("a", "ITB"), ("c", "ITB")} <= cluster for cluster in entities(*names))
+
+
 def test_what_one_document_tells_apart_stays_apart_in_all():
     names = (
         Name("a", "company", "Acme AG"),

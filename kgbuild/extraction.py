@@ -45,9 +45,16 @@ class Settings:
 
     @classmethod
     def read(cls, folder: Path) -> "Settings":
-        """Read a model's settings; defaults where it has none."""
+        """Read a model's settings; defaults where it has none.
+
+        Raises:
+            ModelError: The file is not valid.
+        """
         path = folder / SETTINGS
-        return cls(**json.loads(path.read_text("utf-8"))) if path.exists() else cls()
+        try:
+            return cls(**json.loads(path.read_text("utf-8"))) if path.exists() else cls()
+        except (TypeError, ValueError) as error:
+            raise ModelError(f"{path}: cannot be read: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)

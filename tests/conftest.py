@@ -1,8 +1,12 @@
 import os
 from collections.abc import Callable
-from typing import NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 os.environ["PYTHONSAFEPATH"] = "1"  # child processes import what is installed, never ./kgbuild
 
@@ -27,3 +31,68 @@ def run(capsys) -> Callable[..., Outcome]:
         return Outcome(exit.value.code or 0, *capsys.readouterr())
 
     return run_main
+
+
+WORDS = "ada lovelace charles babbage london engine wrote about the analytical in person city works with"
+
+
+def make_tokenizer() -> "Tokenizer":
+    """Words, and letters for all other words."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+
+    characters = [chr(c) for c in range(33, 127) if not chr(c).isupper()]
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *characters, *(f"##{c}" for c in characters)]
+    vocabulary += WORDS.split()
+    tokenizer = Tokenizer(
+        models.WordPiece({word: i for i, word in enumerate(vocabulary)}, unk_token="[UNK]")
+    )
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    return tokenizer
+
+
+@pytest.fixture
+def tokenizer() -> "Tokenizer":
+    return make_tokenizer()
+
+
+@pytest.fixture(scope="session")
+def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A BERT encoder as `transformers` saves it."""
+    import torch
+    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+
+    folder = tmp_path_factory.mktemp("encoder")
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=make_tokenizer(),
+        pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]", sep_token="[SEP]",
+        model_max_length=512,
+    )  # fmt: skip
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
+        intermediate_size=64, max_position_embeddings=512, initializer_range=0.4,
+    )  # fmt: skip
+    BertModel(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def checkpoint_folder(encoder_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A joint model of the real format, small enough to make in a moment; its heads are untrained."""
+    import torch
+
+    from kgbuild.models.checkpoint import from_encoder, save
+
+    torch.manual_seed(5)
+    model, tokenizer, values = from_encoder(encoder_folder, layers=1)
+    for head in (model.spans, model.entity_labels, model.pairs):
+        for weight in head.parameters():
+            weight.data *= 2.5  # so that scores spread from 0 to 1
+    folder = tmp_path_factory.mktemp("checkpoint")
+    save(folder, model, tokenizer, values)
+    return folder

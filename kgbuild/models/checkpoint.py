@@ -7,6 +7,7 @@ missing or surplus weight, a wrong shape.
 """
 
 import json
+import pickle
 import re
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -179,6 +180,8 @@ def _read_weights(folder: Path) -> dict[str, Tensor]:
         if (path := folder / "pytorch_model.bin").exists():
             state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
             return state
+    except pickle.UnpicklingError as error:
+        raise ModelError(f"{path}: holds more than weights, which is not read") from error
     except (SafetensorError, OSError, RuntimeError, ValueError) as error:
         raise ModelError(f"{path}: cannot be read: {error}") from error
     raise ModelError(

@@ -133,7 +133,7 @@ class Relex(nn.Module):
         """Read labels and text together."""
         tokens = self.encoder(batch.ids, batch.mask)
         words = gather(tokens, batch.words)
-        if self.lstm is not None:
+        if self.lstm is not None and words.shape[1]:
             words = _run_lstm(self.lstm, words, batch.n_words)
         entity = self.entity_labels(gather(tokens, batch.entity))
         return States(words, entity, gather(tokens, batch.relation))

@@ -30,13 +30,13 @@ class Schedule:
     """How long and how hard to train."""
 
     minutes: float
-    encoder_rate: float = 1e-4
+    encoder_rate: float = 1.5e-4
     """Peak learning rate of the encoder; it was trained before, the heads were not."""
-    head_rate: float = 6e-4
+    head_rate: float = 8e-4
     warmup: float = 0.04
     """Share of the time over which the rates rise."""
     weight_decay: float = 0.01
-    batch_tokens: int = 3200
+    batch_tokens: int = 2000
     max_tokens: int = 420
     """Longest input, label prompt included."""
     pool: int = 384
@@ -50,10 +50,26 @@ class Schedule:
 
 
 class Trainer:
-    """Trains one joint model in place."""
+    """Trains one joint model in place.
 
-    def __init__(self, model: Relex, prompter: Prompter, schedule: Schedule, state: Path) -> None:
+    Args:
+        model: Is changed.
+        prompter: Goes with its tokenizer.
+        schedule: How long and how hard.
+        state: Where a killed run finds what it needs to go on.
+        clock: Seconds.
+    """
+
+    def __init__(
+        self,
+        model: Relex,
+        prompter: Prompter,
+        schedule: Schedule,
+        state: Path,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.model, self.prompter, self.schedule = model, prompter, schedule
+        self._clock = clock
         self._state = state
         self._device = next(model.parameters()).device
         self._optimizer = _optimizer(model, schedule)
@@ -65,11 +81,12 @@ class Trainer:
     ) -> None:
         """Train until the time is up, from where a killed run left off."""
         self._resume()
-        started = last_save = time.monotonic()
+        started = last_save = self._clock()
         before = self.elapsed
         self.model.train()
         for group in self._groups(examples):
-            self.elapsed = before + time.monotonic() - started
+            now = self._clock()
+            self.elapsed = before + now - started
             if self.elapsed >= self.schedule.minutes * 60:
                 break
             losses = self.step(group)
@@ -77,9 +94,9 @@ class Trainer:
                 report(
                     {"step": self.steps, "seen": self.seen, "minutes": self.elapsed / 60, **losses}
                 )
-            if time.monotonic() - last_save > self.schedule.checkpoint_minutes * 60:
+            if now - last_save > self.schedule.checkpoint_minutes * 60:
                 self.save()
-                last_save = time.monotonic()
+                last_save = now
         self.model.eval()
         self.save()
 
@@ -157,7 +174,8 @@ class Trainer:
         warm = min(1.0, progress / self.schedule.warmup) if self.schedule.warmup else 1.0
         factor = warm * max(0.0, 1.0 - progress)
         for group in self._optimizer.param_groups:
-            group["lr"] = group["peak"] * max(factor, 1e-3)
+            peak = self.schedule.encoder_rate if group["pretrained"] else self.schedule.head_rate
+            group["lr"] = peak * max(factor, 1e-3)
 
     def save(self) -> None:
         """Write everything that a later run needs to go on."""
@@ -192,7 +210,7 @@ def _optimizer(model: Relex, schedule: Schedule) -> torch.optim.AdamW:
         [
             {
                 "params": parameters,
-                "peak": schedule.encoder_rate if pretrained else schedule.head_rate,
+                "pretrained": pretrained,
                 "weight_decay": schedule.weight_decay if decays else 0.0,
             }
             for (pretrained, decays), parameters in groups.items()

@@ -6,7 +6,7 @@ only full names are compared, and what one document tells apart stays apart in t
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 from functools import lru_cache
 from itertools import combinations, groupby
@@ -26,6 +26,7 @@ Embed = Callable[[Sequence[str]], npt.NDArray[np.float32]]
 
 _CLOSE = 0.72  # cosine of two spellings of one name, at least
 _SURE = 0.9  # a match this good needs no second opinion
+_FEW = 5  # full names that an acronym may have without being hopelessly ambiguous
 _GIVEN = Match(0.95, "short for it in another document")
 _TOGETHER = Match(1.0, "one thing in a document")
 
@@ -244,9 +245,17 @@ class _Corpus:
 
     def _link(self, embed: Embed | None) -> Iterator[Link]:
         texts = [_best(self._names[node]) for node in self._nodes]
-        candidates = dict(self._linker.candidates()) | dict(self._in_one_group())
-        yield from self._linker.join_alike(_confirmed(candidates, texts, embed))
-        yield from self._linker.join_short(self._hosts(texts, embed))
+        alike, unlike = _confirmed(dict(self._linker.candidates()), texts, embed)
+        yield from self._linker.join_alike(alike | dict(self._in_one_group()))
+        hosts = self._expanded()
+        short, not_short = _confirmed(self._likely(hosts), texts, embed)
+        for (i, j), match in short.items():
+            hosts[i][j] = match
+        yield from self._linker.join_short(hosts)
+        find = self._linker.partition.find
+        for (i, j), match in (unlike | not_short).items():
+            if find(i) != find(j):
+                yield Link(i, j, match, joined=False)
 
     def _in_one_group(self) -> Iterator[tuple[Pair, Match]]:
         """Names that a document uses for one thing."""
@@ -254,14 +263,14 @@ class _Corpus:
             for pair in combinations(sorted(self._index[node] for node in nodes), 2):
                 yield pair, _TOGETHER
 
-    def _hosts(self, texts: Sequence[str], embed: Embed | None) -> dict[int, dict[int, Match]]:
-        """Full names for short ones: those that a document gives, else those that are likely."""
-        possible = self._linker.hosts(everywhere=True)
-        pairs = {(i, j): match for i, fulls in possible.items() for j, match in fulls.items()}
-        hosts: dict[int, dict[int, Match]] = defaultdict(dict)
-        for (i, j), match in _confirmed(pairs, texts, embed).items():
-            hosts[i][j] = match
-        return hosts | self._expanded()
+    def _likely(self, explained: Container[int]) -> dict[Pair, Match]:
+        """Short names that no document explains, with the few full names that they may mean."""
+        return {
+            (i, j): match
+            for i, fulls in self._linker.hosts(everywhere=True).items()
+            if i not in explained and len(fulls) <= _FEW
+            for j, match in fulls.items()
+        }
 
     def _expanded(self) -> dict[int, dict[int, Match]]:
         """Acronyms with the names that documents use them for."""
@@ -291,20 +300,21 @@ class _Corpus:
 
 def _confirmed(
     candidates: dict[Pair, Match], texts: Sequence[str], embed: Embed | None
-) -> dict[Pair, Match]:
-    """The sure ones, and those that the embeddings of the two names speak for as well."""
+) -> tuple[dict[Pair, Match], dict[Pair, Match]]:
+    """Candidates that are sure or that embeddings speak for, and those they speak against."""
     sure = {pair: match for pair, match in candidates.items() if match.score >= _SURE}
     doubtful = {pair: match for pair, match in candidates.items() if match.score < _SURE}
+    refused: dict[Pair, Match] = {}
     if not embed or not doubtful:
-        return sure
+        return sure, refused
     used = sorted({i for pair in doubtful for i in pair})
     row = {i: r for r, i in enumerate(used)}
     vectors = embed([texts[i] for i in used])
     for (i, j), match in doubtful.items():
         close = float(vectors[row[i]] @ vectors[row[j]])
-        if close >= _CLOSE:
-            sure[i, j] = Match(match.score, f"{match.reason}, embeddings agree ({close:.2f})")
-    return sure
+        agree, kept = ("agree", sure) if close >= _CLOSE else ("disagree", refused)
+        kept[i, j] = Match(match.score, f"{match.reason}, embeddings {agree} ({close:.2f})")
+    return sure, refused
 
 
 def _cluster(groups: Sequence[_Group], customs: _Customs) -> Cluster:

@@ -87,7 +87,7 @@ class Embedder:
     def _encoder(self) -> "SentenceTransformer":
         from sentence_transformers import SentenceTransformer
 
-        source = str(_default_folder()) if self.model == DEFAULT else self.model
+        source = str(default_folder()) if self.model == DEFAULT else self.model
         try:
             return SentenceTransformer(source, device=self._device)
         except (OSError, ValueError) as err:
@@ -97,7 +97,7 @@ class Embedder:
             ) from err
 
 
-def _default_folder() -> Path:
+def default_folder() -> Path:
     """The default model's folder, found without running its package, and its weights checked."""
     spec = find_spec(_PACKAGE)
     if spec is None or not spec.submodule_search_locations:

@@ -1,0 +1,107 @@
+"""How the model in the box was made.
+
+    python -m kgbuild.training.recipe DATA OUT --minutes 90
+
+DATA is a folder of annotated sets, `NAME.jsonl.gz` each; OUT receives checkpoints and, at the end,
+the compact model. A run that was killed goes on when it is started again with the same OUT. The
+data is not part of the project; the model card names the sets, their licences and what came of it.
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kgbuild.training.data import Record, read_records
+from kgbuild.training.examples import Examples, Mix
+from kgbuild.training.loop import Schedule, Trainer
+
+# How often each set is drawn from. What is annotated exhaustively teaches when not to answer and
+# weighs most; one-pair-a-sentence sets teach many relations but no silence.
+WEIGHTS = {
+    "many_ontologies": 16.0,
+    "redocred": 10.0,
+    "text2kgbench_wikidata_tekgen": 7.0,
+    "fewnerd_inter": 7.0,
+    "knowledgenet": 6.0,
+    "fewrel": 6.0,
+    "wiki80": 5.0,
+    "docred_ner": 5.0,
+    "biored": 4.0,
+    "semeval2010_task8": 3.0,
+    "wlp": 3.0,
+    "pcmsp": 3.0,
+    "materials_synthesis": 2.0,
+    "wikigold": 2.0,
+    "wnut17": 2.0,
+    "btc": 1.5,
+    "litbank": 1.0,
+    "cyner": 1.0,
+    "bio_bionlp13cg": 1.0,
+    "bio_craft": 1.0,
+    "bio_bc5cdr": 1.0,
+    "skillspan": 0.7,
+    "bio_bionlp11id": 0.6,
+    "bio_bionlp13pc": 0.6,
+    "bio_ncbi_disease": 0.6,
+    "bio_bc2gm": 0.5,
+    "sec_filings": 0.5,
+    "bio_anatem": 0.4,
+    "anem": 0.4,
+    "bio_linnaeus": 0.3,
+}
+
+# Relation types of `fewrel` whose names read against the direction of their own annotation.
+REVERSED = frozenset(
+    {
+        "biological process involves gene product",
+        "causative agent of",
+        "classified as",
+        "gene found in organism",
+        "gene plays role in process",
+        "ingredient of",
+        "inheritance type of",
+        "is normal tissue origin of disease",
+        "is primary anatomic site of disease",
+        "occurs in",
+    }
+)
+
+
+def read_mix(folder: Path) -> dict[str, list[Record]]:
+    """Read every set of the mix."""
+    records = {name: list(read_records(folder / f"{name}.jsonl.gz")) for name in WEIGHTS}
+    records["fewrel"] = [
+        record
+        for record in records["fewrel"]
+        if not any(name in REVERSED for _, name, _ in record.relations)
+    ]
+    return records
+
+
+def main(
+    data: Annotated[Path, typer.Argument(help="Folder of annotated sets.")],
+    out: Annotated[Path, typer.Argument(help="Folder for checkpoints and the model.")],
+    minutes: Annotated[float, typer.Option(help="Training time.")] = 90.0,
+    seed: Annotated[int, typer.Option(help="Of the order of examples.")] = 13,
+) -> None:
+    """Train a joint model from the all-MiniLM-L6-v2 encoder."""
+    import torch
+
+    from kgbuild.embeddings import default_folder
+    from kgbuild.models.checkpoint import from_encoder, make_prompter, save_compact
+
+    torch.manual_seed(seed)
+    out.mkdir(parents=True, exist_ok=True)
+    model, tokenizer, values = from_encoder(default_folder())
+    model.to("cuda" if torch.cuda.is_available() else "cpu")
+    prompter = make_prompter(tokenizer, values)
+    trainer = Trainer(model, prompter, Schedule(minutes, seed=seed), out / "state.pt")
+    examples = Examples(read_mix(data), WEIGHTS, Mix(), seed)
+    trainer.train(iter(examples), lambda progress: typer.echo(json.dumps(progress)))
+    save_compact(out / "model", model.cpu(), tokenizer, values)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -33,7 +33,10 @@ def run(capsys) -> Callable[..., Outcome]:
     return run_main
 
 
-WORDS = "ada lovelace charles babbage london engine wrote about the analytical in person city works with"
+WORDS = (
+    "ada lovelace charles babbage london engine"
+    " wrote about the analytical in person city works with"
+)
 
 
 def make_tokenizer() -> "Tokenizer":
@@ -83,7 +86,7 @@ def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def checkpoint_folder(encoder_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A joint model of the real format, small enough to make in a moment; its heads are untrained."""
+    """A joint model of the real format, made in a moment; its heads are untrained."""
     import torch
 
     from kgbuild.models.checkpoint import from_encoder, save

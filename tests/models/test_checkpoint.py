@@ -65,8 +65,13 @@ def test_a_compact_checkpoint_is_a_quarter_of_the_size_and_nearly_the_same(folde
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("span_mode", "token_level"), ("relations_layer", None), ("relations_layer", "gcn"), ("triples_layer", "distmult")],
-)  # fmt: skip
+    [
+        ("span_mode", "token_level"),
+        ("relations_layer", None),
+        ("relations_layer", "gcn"),
+        ("triples_layer", "distmult"),
+    ],
+)
 def test_other_kinds_of_model_are_refused_by_name(folder, key, value):
     edit_config(folder, **{key: value})
     with pytest.raises(ModelError, match=key):

@@ -99,7 +99,13 @@ def test_a_symmetric_relation_holds_both_ways():
 
 
 def test_mentions_without_a_type_have_unknown_labels():
-    one = record(entities=[{"type": "entity", "mentions": [[0, 3]]}, {"type": "company", "mentions": [[14, 18]]}], relations=[])  # fmt: skip
+    one = record(
+        entities=[
+            {"type": "entity", "mentions": [[0, 3]]},
+            {"type": "company", "mentions": [[14, 18]]},
+        ],
+        relations=[],
+    )
     assert example(one).types.tolist() == [[UNKNOWN, UNKNOWN], [NEGATIVE, POSITIVE]]
 
 

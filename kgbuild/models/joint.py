@@ -142,9 +142,7 @@ class JointModel:
                 chosen = [
                     _decode(one.scores, threshold, flat_ner, multi_label) for one in run.scored
                 ]
-                spans = [
-                    list(dict.fromkeys((first, last) for first, last, _, _ in of)) for of in chosen
-                ]
+                spans = [sorted({(first, last) for first, last, _, _ in of}) for of in chosen]
                 pairs = [list(permutations(range(len(of)), 2)) for of in spans]
                 scores = run.score_pairs(spans, pairs)
             for row, index in enumerate(indices):

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from kgbuild.models.joint import JointModel
 
 SETTINGS = "kgbuild.json"
+_REVISION = 1  # to be raised when the same model and ontology come to give other results
 _TOGETHER = 128  # chunks that are run together, so that the model can sort them by length
 
 
@@ -244,7 +245,7 @@ def model_id(model: str | Path) -> str:
 
 def fingerprint_of(model: str | Path, ontology: Ontology) -> str:
     """Two runs with the same fingerprint extract the same from the same text. Loads nothing."""
-    return f"{model_id(model)}+{ontology.fingerprint[:16]}"
+    return f"{model_id(model)}+{ontology.fingerprint[:16]}+{_REVISION}"
 
 
 def _placement(device: str) -> tuple[str, "torch.dtype | None"]:

@@ -10,7 +10,7 @@ time this changes no score, and it is where most of the public package's time go
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import numpy as np
 import torch
@@ -174,7 +174,8 @@ class JointModel:
             texts: Each at most as long as the model's window.
             entity_labels: C distinct labels.
             relation_labels: R distinct labels.
-            threshold: Spans whose best score is above it are kept, the better of two that overlap.
+            threshold: Spans whose best score is above it are kept, the better of two that overlap;
+                none of them runs from one paragraph into the next.
             pairable: (C, C); pairs no label combination of which is true are not scored.
             batch_size: Texts that are run together; by default as many as suit the device.
         """
@@ -183,6 +184,8 @@ class JointModel:
         for indices, words in self._batches(texts, labels, batch_size):
             with torch.inference_mode():
                 run = _Run(self, words, labels)
+                for index, one in zip(indices, run.scored, strict=True):
+                    one.scores[_crosses_a_blank_line(texts[index], one.words, one.scores)] = 0.0
                 chosen = [_decode(one.scores, threshold, True, False) for one in run.scored]
                 spans = [[(first, last) for first, last, _, _ in of] for of in chosen]
                 scores = [
@@ -265,6 +268,16 @@ def _clip(scores: Floats, n_words: int) -> Floats:
     over = np.arange(n_words)[:, None] + np.arange(own.shape[1])[None, :] >= n_words
     own[over] = 0.0
     return own
+
+
+def _crosses_a_blank_line(text: str, words: Words, scores: Floats) -> Bools:
+    """(W, K): whether a span begins in one paragraph and ends in another."""
+    n_words, n_widths = scores.shape[:2]
+    gaps = [text[a[1] : b[0]].count("\n") > 1 for a, b in pairwise(words.spans)]
+    paragraph = np.cumsum([0, *gaps])[:n_words]
+    last = np.arange(n_words)[:, None] + np.arange(n_widths)[None, :]
+    crosses: Bools = paragraph[np.minimum(last, n_words - 1)] != paragraph[:, None]
+    return crosses
 
 
 def _decode(

@@ -51,7 +51,10 @@ def theirs(folder, texts, **settings):
     return [
         (
             [(e["start"], e["end"], e["label"], e["score"]) for e in found],
-            [(r["head"]["entity_idx"], r["tail"]["entity_idx"], r["relation"], r["score"]) for r in linked],
+            [
+                (r["head"]["entity_idx"], r["tail"]["entity_idx"], r["relation"], r["score"])
+                for r in linked
+            ],
         )
         for found, linked in zip(entities, relations, strict=True)
     ]  # fmt: skip

@@ -91,6 +91,16 @@ def test_candidates_leave_out_pairs_that_no_relation_allows(model):
         assert scored.scores[tail, 1] > 0.7
 
 
+def test_no_candidate_runs_over_a_blank_line(model):
+    text = TEXTS[0].replace(" ", "\n \n")
+    (prediction,) = model.predict([text], ENTITIES, [], threshold=0.5)
+    assert any("\n \n" in mention.text for mention in prediction.mentions)
+    (scored,) = model.candidates([text], ENTITIES, [], threshold=0.5)
+    found = [text[start:end] for start, end in scored.spans.tolist()]
+    assert found
+    assert not any("\n \n" in words for words in found)
+
+
 def test_without_relation_labels_only_mentions_are_found(model):
     (prediction,) = model.predict(TEXTS[:1], ENTITIES, [], threshold=0.6)
     assert prediction.mentions

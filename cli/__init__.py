@@ -15,7 +15,18 @@ from typing import Annotated
 
 import typer
 
-from kgbuild.cli import explain, export, extract, ingest, ontology, query, remove, search, stats
+from kgbuild.cli import (
+    eval,
+    explain,
+    export,
+    extract,
+    ingest,
+    ontology,
+    query,
+    remove,
+    search,
+    stats,
+)
 from kgbuild.cli.terminal import print_error, use_utf8
 from kgbuild.errors import KgbuildError
 
@@ -35,6 +46,7 @@ app.command()(query.query)
 app.command()(export.export)
 app.command()(remove.remove)
 app.command()(extract.extract)
+app.command()(eval.eval)
 app.add_typer(ontology.app, name="ontology")
 
 

@@ -27,7 +27,9 @@ class Record:
         relations: (head entity, type, tail entity).
         known_relations: The relation types that were looked for in this text; None: all of the
             source's.
-        ontology: The source's inventory where it comes with the record: types and descriptions.
+        entity_types: The source's inventory where it comes with the record: name → description.
+        relation_types: Likewise.
+        relation_ends: Of those relation types: the types of head and tail.
     """
 
     id: str
@@ -43,6 +45,9 @@ class Record:
     negative_pairs: tuple[tuple[int, int], ...] = ()
     entity_types: Mapping[str, str] = field(default_factory=dict)
     relation_types: Mapping[str, str] = field(default_factory=dict)
+    relation_ends: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = field(
+        default_factory=dict
+    )
 
     @property
     def group(self) -> str:
@@ -83,6 +88,10 @@ def parse_record(raw: Mapping[str, Any], source: str) -> Record:
         exhaustive_relations=bool(raw.get("exhaustive_re", True)),
         known_relations=frozenset(known) if known is not None else None,
         negative_pairs=_negative_pairs(raw),
+        relation_ends={
+            name: (tuple(type.get("head", ())), tuple(type.get("tail", ())))
+            for name, type in raw.get("relation_types", {}).items()
+        },
         entity_types=raw.get("entity_types", {}),
         relation_types={
             n: t.get("description", "") for n, t in raw.get("relation_types", {}).items()

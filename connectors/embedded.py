@@ -12,10 +12,9 @@ from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
-from kgbuild.database import Row
 from kgbuild.datatypes import Entity, Evidence, Graph, Literal, Triple
 from kgbuild.errors import StoreError
-from kgbuild.ledger import Ledger
+from kgbuild.ledger import Ledger, Row
 from kgbuild.ontology import Ontology
 
 _ENTITY = "SELECT id, name, type, aliases, mentions FROM entities"

@@ -31,8 +31,8 @@ from kgbuild.connectors.rdf import (
     sources,
     things,
 )
-from kgbuild.database import only_writer
 from kgbuild.errors import QueryError, StoreError
+from kgbuild.ledger import only_writer
 
 if TYPE_CHECKING:
     import pyoxigraph

@@ -1,9 +1,11 @@
 """The door: one knowledge graph in one folder.
 
-with KnowledgeGraph.open("kg", ontology=Ontology.load("ontology.yaml")) as kg:
-report = kg.ingest(["documents"])
-for triple in kg.triples(head="Ada Lovelace"):
-print(triple.evidence[0].quote)
+    with KnowledgeGraph.open("kg", ontology=Ontology.load("ontology.yaml")) as kg:
+        report = kg.ingest(["documents"])
+        for triple in kg.triples(head="Ada Lovelace"):
+            print(triple.evidence[0].quote)
+
+A model is loaded when there is something for it to do, not before.
 """
 
 import time
@@ -15,16 +17,14 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
-from kgbuild.assembly import assemble, names
 from kgbuild.connectors.embedded import EmbeddedGraph
 from kgbuild.connectors.files import export
 from kgbuild.connectors.sparql import Answer, Projection
 from kgbuild.connectors.store import GraphStore, open_store
-from kgbuild.database import only_writer
 from kgbuild.datatypes import Entity, Triple
 from kgbuild.errors import QueryError
 from kgbuild.ingestion import DocumentExtractor, Ingestion, IngestReport
-from kgbuild.ledger import Ledger
+from kgbuild.ledger import Ledger, assemble, names, only_writer
 from kgbuild.literals import literal
 from kgbuild.ontology import Ontology
 from kgbuild.progress import Progress, Silent

@@ -4,7 +4,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from kgbuild.errors import OntologyError
-from kgbuild.ontology_rules import near
+from kgbuild.ontology.rules import near
 
 _FOLDER = Path(str(files(__name__)))
 

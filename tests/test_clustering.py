@@ -3,7 +3,7 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgbuild.clustering import Partition, average_linkage
+from kgbuild.resolution.clustering import Partition, average_linkage
 
 
 def cluster(n, scores, apart=(), threshold=0.5) -> list[list[int]]:

@@ -4,9 +4,8 @@ import pytest
 from reading import ONTOLOGY, open_graph, read, write
 
 from kgbuild import Document, Entity, Literal, OntologyError, StoreError
-from kgbuild.assembly import assemble
 from kgbuild.connectors.embedded import EmbeddedGraph
-from kgbuild.ledger import Ledger
+from kgbuild.ledger import Ledger, assemble
 from kgbuild.resolution import Cluster, Name, Resolution
 
 CHAIN = {

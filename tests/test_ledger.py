@@ -8,10 +8,9 @@ import pytest
 from reading import ONTOLOGY, read
 
 from kgbuild import Document, StoreError
-from kgbuild.assembly import assemble, entity_ids, names
 from kgbuild.connectors.embedded import EmbeddedGraph
-from kgbuild.database import only_writer
-from kgbuild.ledger import FILE_NAME, Ledger
+from kgbuild.ledger import FILE_NAME, Ledger, assemble, names, only_writer
+from kgbuild.ledger.assembly import entity_ids
 from kgbuild.resolution import Cluster, Name, resolve
 
 

@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kgbuild.kinds import kind_of
-from kgbuild.names import fold, is_description, is_pronoun, parse
 from kgbuild.ontology import Ontology
+from kgbuild.resolution.kinds import kind_of
+from kgbuild.resolution.names import fold, is_description, is_pronoun, parse
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 from kgbuild import Document, Extraction, Mention, Ontology, QueryError, Relation
-from kgbuild.assembly import assemble, names
 from kgbuild.chunking import chunk
 from kgbuild.connectors.embedded import EmbeddedGraph
 from kgbuild.extraction import Extracted
-from kgbuild.ledger import Ledger
+from kgbuild.ledger import Ledger, assemble, names
 from kgbuild.resolution import resolve
 from kgbuild.retrieval import search
 

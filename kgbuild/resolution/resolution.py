@@ -15,12 +15,12 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from kgbuild.clustering import Pair
-from kgbuild.kinds import kind_of
-from kgbuild.linking import Link, Linker, Node
-from kgbuild.matching import Match
-from kgbuild.names import Form, Kind, is_description, is_pronoun, parse
 from kgbuild.ontology import Ontology
+from kgbuild.resolution.clustering import Pair
+from kgbuild.resolution.kinds import kind_of
+from kgbuild.resolution.linking import Link, Linker, Node
+from kgbuild.resolution.matching import Match
+from kgbuild.resolution.names import Form, Kind, is_description, is_pronoun, parse
 
 Embed = Callable[[Sequence[str]], npt.NDArray[np.float32]]
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kgbuild import markdown
-from kgbuild.encodings import as_metadata, encoding_of, valid
 from kgbuild.errors import DocumentError
+from kgbuild.readers import markdown
+from kgbuild.readers.encodings import as_metadata, encoding_of, valid
 
 if TYPE_CHECKING:
     from pypdf import PageObject

@@ -15,7 +15,7 @@ from math import prod
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from kgbuild.database import Database
+from kgbuild.ledger.database import Database
 from kgbuild.literals import literal
 from kgbuild.ontology import Ontology
 

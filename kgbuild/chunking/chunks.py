@@ -11,11 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby, islice
 from typing import NamedTuple, TypeVar
 
+from kgbuild.chunking.sentences import sentences, trimmed
 from kgbuild.datatypes import Chunk, Document, Span
 from kgbuild.errors import DocumentError
-from kgbuild.sentences import sentences, trimmed
-
-__all__ = ["Count", "chunk", "sentences"]
 
 Count = Callable[[Sequence[str]], list[int]]
 Item = TypeVar("Item")

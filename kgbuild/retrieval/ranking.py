@@ -15,7 +15,7 @@ from kgbuild.connectors.embedded import EmbeddedGraph
 from kgbuild.datatypes import Chunk, Entity, Triple
 from kgbuild.embeddings import TextEmbedder
 from kgbuild.errors import QueryError
-from kgbuild.passages import Key, Passages
+from kgbuild.retrieval.passages import Key, Passages
 
 _RANKED = 50  # passages in each of the rankings
 _RANK_OFFSET = 60  # the constant of reciprocal rank fusion, as published

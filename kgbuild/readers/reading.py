@@ -1,8 +1,6 @@
-"""Files and folders into documents, one at a time.
+"""Files and folders into documents; one bad file stops nothing.
 
-`folders.py` finds the files; the table `SUFFIXES` says which formats there are; `formats.py` and
-`word.py` read a file that is one document, `rows.py` a file of many. What cannot be read becomes
-a record with a reason, not an exception, so that one bad file stops nothing.
+What cannot be read becomes a record with a reason, not an exception.
 """
 
 import os
@@ -12,12 +10,12 @@ from itertools import chain
 from pathlib import Path
 from textwrap import shorten
 
-from kgbuild import formats, rows, word
 from kgbuild.datatypes import Document
 from kgbuild.errors import DocumentError
-from kgbuild.folders import Found, find, reason
-from kgbuild.formats import MOST_BYTES, Fields
-from kgbuild.rows import Row
+from kgbuild.readers import formats, rows, word
+from kgbuild.readers.folders import Found, find, reason
+from kgbuild.readers.formats import MOST_BYTES, Fields
+from kgbuild.readers.rows import Row
 
 
 @dataclass(frozen=True, slots=True)

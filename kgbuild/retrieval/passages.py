@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from kgbuild.database import Database
 from kgbuild.datatypes import Chunk
+from kgbuild.ledger import Database
 
 Key = int  # a passage's number in the ledger
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 
-from kgbuild.names import HONORIFICS, Form, Words
+from kgbuild.resolution.names import HONORIFICS, Form, Words
 
 _MINOR = frozenset(
     "a an and at by de del der des di du e et for in la le of on the to und y".split()

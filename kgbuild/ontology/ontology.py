@@ -1,4 +1,4 @@
-"""The ontology: which types of things and links a graph may hold, and what follows from them."""
+"""The ontology as a whole: its types, kept in agreement, and every question about them."""
 
 import hashlib
 import json
@@ -10,8 +10,9 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from kgbuild.errors import OntologyError
-from kgbuild.ontology_rules import near, problems
-from kgbuild.ontology_types import (
+from kgbuild.ontology.parsing import dump, parse, read_text
+from kgbuild.ontology.rules import near, problems
+from kgbuild.ontology.types import (
     SIDES,
     AnyType,
     EntityType,
@@ -22,9 +23,6 @@ from kgbuild.ontology_types import (
     inverses,
     literal_kind,
 )
-from kgbuild.ontology_yaml import dump, parse, read_text
-
-__all__ = ["EntityType", "Ontology", "RelationType"]
 
 
 @dataclass(frozen=True)

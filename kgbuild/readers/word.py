@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kgbuild.errors import DocumentError
-from kgbuild.formats import MOST_BYTES, Fields
+from kgbuild.readers.formats import MOST_BYTES, Fields
 
 if TYPE_CHECKING:
     from docx.document import Document

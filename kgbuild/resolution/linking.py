@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 
-from kgbuild.clustering import Pair, Partition, average_linkage
-from kgbuild.matching import Match, alike, conflict, short_forms, sought_as, spellings
-from kgbuild.names import Form
+from kgbuild.resolution.clustering import Pair, Partition, average_linkage
+from kgbuild.resolution.matching import Match, alike, conflict, short_forms, sought_as, spellings
+from kgbuild.resolution.names import Form
 
 THRESHOLD = 0.5  # average score of the pairs between two clusters that become one
 

@@ -8,9 +8,9 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from kgbuild.encodings import as_metadata, encoding_of, valid
 from kgbuild.errors import DocumentError
-from kgbuild.formats import MOST_BYTES, Fields, read_text
+from kgbuild.readers.encodings import as_metadata, encoding_of, valid
+from kgbuild.readers.formats import MOST_BYTES, Fields, read_text
 
 
 class Row(NamedTuple):

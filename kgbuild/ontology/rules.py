@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from itertools import islice
 from typing import NamedTuple
 
-from kgbuild.ontology_types import (
+from kgbuild.ontology.types import (
     LITERALS,
     SIDES,
     AnyType,

@@ -12,8 +12,8 @@ from typing import Any
 import yaml
 
 from kgbuild.errors import OntologyError
-from kgbuild.ontology_rules import MOST_PROBLEMS, UNWRITABLE, Key, Problem, near, problems
-from kgbuild.ontology_types import EntityType, RelationType
+from kgbuild.ontology.rules import MOST_PROBLEMS, UNWRITABLE, Key, Problem, near, problems
+from kgbuild.ontology.types import EntityType, RelationType
 
 MAX_BYTES = 4 * 2**20
 MAX_DEPTH = 16

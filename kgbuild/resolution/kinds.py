@@ -2,8 +2,8 @@
 
 import re
 
-from kgbuild.names import Kind
 from kgbuild.ontology import EntityType, Ontology
+from kgbuild.resolution.names import Kind
 
 _KINDS: dict[Kind, frozenset[str]] = {
     "person": frozenset(

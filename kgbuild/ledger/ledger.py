@@ -13,10 +13,10 @@ from os import sep
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from kgbuild.database import Database, Row
 from kgbuild.datatypes import Chunk, Document, Extraction
 from kgbuild.errors import StoreError
-from kgbuild.quotes import chunk_index, quote_span
+from kgbuild.ledger.database import Database, Row
+from kgbuild.ledger.quotes import chunk_index, quote_span
 
 if TYPE_CHECKING:
     from kgbuild.extraction import Extracted

@@ -1,0 +1,21 @@
+"""The memory of a graph: one SQLite file with what each document is and says.
+
+`ledger.py` has its tables and records documents (`quotes.py` picks the words to show as evidence);
+`assembly.py` computes the graph from them, all of it anew; `database.py` is SQLite, opened with
+care.
+"""
+
+from kgbuild.ledger.assembly import assemble, names
+from kgbuild.ledger.database import Database, Row, only_writer
+from kgbuild.ledger.ledger import FILE_NAME, DocumentState, Ledger
+
+__all__ = [
+    "FILE_NAME",
+    "Database",
+    "DocumentState",
+    "Ledger",
+    "Row",
+    "assemble",
+    "names",
+    "only_writer",
+]

@@ -179,6 +179,17 @@ def test_a_file_that_is_too_large(tmp_path):
     assert reason(tmp_path / "a.txt") == "has 300 MB; the limit is 256 MB: split it"
 
 
+def test_a_text_of_fifty_megabytes_is_refused_and_the_next_one_read(tmp_path: Path):
+    (tmp_path / "a.txt").write_text("Nothing new in the harbour today. " * 1_500_000)
+    (tmp_path / "b.txt").write_text("The lamp was lit.")
+    refused, document = read([tmp_path])
+    assert isinstance(refused, Unreadable)
+    assert refused.reason == (
+        "has 51,000,000 characters; the limit for one document is 20,000,000: split it"
+    )
+    assert isinstance(document, Document)
+
+
 def test_one_document_at_a_time_is_in_memory(file, tmp_path):
     for number in range(20):
         file(f"{number}.txt", "a" * 1_000_000)

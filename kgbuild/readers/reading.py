@@ -67,6 +67,7 @@ SUFFIXES: dict[str, Reader] = {
     ".jsonl": rows.read_jsonl,
     ".ndjson": rows.read_jsonl,
 }
+MOST_CHARACTERS = 20_000_000  # of a document: a dozen thousand pages, an hour of a CPU's work
 _READ_BY_LINE = frozenset({".csv", ".tsv", ".jsonl", ".ndjson"})  # may have any size
 
 
@@ -141,6 +142,9 @@ def _text_problem(text: object) -> str:
         return 'has no "text"'
     if not isinstance(text, str):
         return f'has a "text" that is not a string: {str(text)[:40]}'
+    if len(text) > MOST_CHARACTERS:
+        limit = f"the limit for one document is {MOST_CHARACTERS:,}"
+        return f"has {len(text):,} characters; {limit}: split it"
     return "" if text.strip() else "is empty"
 
 

@@ -134,11 +134,12 @@ class EmbeddedGraph:
 
     def keys(self, name: str) -> list[int]:
         """The ledger's numbers of the entities that a text may mean, by id or else by name."""
+        spelling = " ".join(name.split())
         return self._keys_of_id(name) or [
             key
             for (key,) in self.ledger.database.rows(
                 "SELECT entity FROM entity_names WHERE name = ? ORDER BY entity",
-                (name.casefold(),),
+                (spelling.casefold(),),
             )
         ]
 

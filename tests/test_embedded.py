@@ -44,6 +44,10 @@ def test_entities_are_found_by_name_id_and_type(graph):
         list(graph.entities(type="robot"))
 
 
+def test_line_breaks_and_double_spaces_do_not_matter_in_names(graph):
+    assert [entity.name for entity in graph.entities("Charles\n  Babbage")] == ["Charles Babbage"]
+
+
 def test_triples_are_found_by_any_of_their_parts(graph):
     assert edges(graph.triples(head="charles babbage")) == [
         ("Charles Babbage", "founded", "Globex"),

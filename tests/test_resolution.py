@@ -250,6 +250,23 @@ def test_the_canonical_name_is_a_full_name_that_most_documents_use():
     assert (cluster.name, cluster.aliases) == ("Ada Lovelace", ("Dr. Ada Lovelace", "Lovelace"))
 
 
+def test_a_name_wrapped_over_two_lines_is_spelled_in_one():
+    names = (
+        Name("a", "organization", "the\n  Royal\tSociety", 9),
+        Name("b", "organization", "The Royal Society"),
+        Name("b", "organization", "the\nsociety"),
+    )
+    [cluster] = resolve(names, ONTOLOGY).clusters
+    assert cluster.names == names
+    assert cluster.name == "the Royal Society"
+    assert cluster.aliases == ("The Royal Society", "the society")
+
+
+def test_a_description_wrapped_over_two_lines_names_nothing():
+    resolution = resolve([Name("a", "organization", "the\ncompany")], ONTOLOGY)
+    assert (resolution.clusters, len(resolution.left_out)) == ((), 1)
+
+
 def test_pronouns_and_signs_are_left_out_but_names_that_look_like_pronouns_are_not():
     texts = ("she", "They", "—", "", "WHO", "IT", "US")
     resolution = resolve([Name("a", "organization", text) for text in texts], ONTOLOGY)
@@ -272,7 +289,11 @@ NAMES = st.builds(
     Name,
     st.sampled_from(["a", "b", "c", "d"]),
     st.sampled_from(["person", "organization", "company", "charity"]),
-    st.lists(st.sampled_from(WORDS), min_size=1, max_size=4).map(" ".join),
+    st.builds(
+        str.join,
+        st.sampled_from([" ", "\n"]),
+        st.lists(st.sampled_from(WORDS), min_size=1, max_size=4),
+    ),
     st.integers(1, 3),
 )
 
@@ -292,7 +313,7 @@ def test_every_name_is_in_one_cluster_whose_types_are_compatible(names):
     for cluster in resolution.clusters:
         types = {name.type for name in cluster.names}
         assert all(ONTOLOGY.compatible(a, b) for a in types for b in types)
-        assert cluster.name in {name.text for name in cluster.names}
+        assert cluster.name in {name.spelling for name in cluster.names}
 
 
 @settings(max_examples=100, deadline=None)

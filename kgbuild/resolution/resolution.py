@@ -40,6 +40,11 @@ class Name:
     text: str
     count: int = 1
 
+    @property
+    def spelling(self) -> str:
+        """The text in one line: documents wrap names over two."""
+        return " ".join(self.text.split())
+
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
@@ -47,9 +52,9 @@ class Cluster:
 
     Attributes:
         names: Sorted.
-        name: The canonical one.
+        name: The canonical spelling.
         type: The most specific among the types of the names.
-        aliases: The other texts, sorted.
+        aliases: The other spellings, sorted.
     """
 
     names: tuple[Name, ...]
@@ -103,7 +108,7 @@ def resolve(names: Iterable[Name], ontology: Ontology, *, embed: Embed | None = 
                 groups.append(group)
     corpus = _Corpus(groups, customs, embed)
     decisions += corpus.decisions
-    decisions += (Decision("leave out", name.text, "", 1.0, "names nothing") for name in left_out)
+    decisions += (Decision("leave out", n.spelling, "", 1.0, "names nothing") for n in left_out)
     clusters = sorted((_cluster(c, customs) for c in corpus.clusters), key=lambda c: c.names)
     unique = sorted(set(decisions), key=astuple)
     return Resolution(tuple(clusters), tuple(unique), tuple(sorted(left_out)))
@@ -117,7 +122,7 @@ def _nameable(names: Iterable[Name]) -> tuple[list[Name], list[Name]]:
     unique = sorted(Name(*key, count) for key, count in counts.items())
     kept, left_out = list[Name](), list[Name]()
     for name in unique:
-        (left_out if is_pronoun(name.text) else kept).append(name)
+        (left_out if is_pronoun(name.spelling) else kept).append(name)
     return kept, left_out
 
 
@@ -131,12 +136,12 @@ class _Customs:
             lambda type: kind_of(type, ontology)
         )
 
-    def node(self, type: str, text: str) -> Node:
-        return Node(type, parse(text, self._kind(type)))
+    def node(self, type: str, spelling: str) -> Node:
+        return Node(type, parse(spelling, self._kind(type)))
 
     def describes(self, name: Name) -> bool:
         """Whether a name only describes; a concept ("the heart") may go by such a name."""
-        return self._kind(name.type) != "other" and is_description(name.text)
+        return self._kind(name.type) != "other" and is_description(name.spelling)
 
     def most_specific(self, names: Iterable[Name]) -> str:
         counts: Counter[str] = Counter()
@@ -171,7 +176,7 @@ class _Document:
         self._customs = customs
         self._of_node: dict[Node, list[Name]] = defaultdict(list)
         for name in names:
-            self._of_node[customs.node(name.type, name.text)].append(name)
+            self._of_node[customs.node(name.type, name.spelling)].append(name)
         self._nodes = sorted(self._of_node, key=_order)
         self._linker = Linker(self._nodes, customs.compatible)
         self._alike = list(self._linker.join_alike(dict(self._linker.candidates())))
@@ -231,8 +236,8 @@ class _Corpus:
     def decisions(self) -> Iterator[Decision]:
         for names in self._names.values():
             best = _best(names)
-            for text in {name.text for name in names} - {best}:
-                yield Decision("merge", text, best, 1.0, "same name")
+            for other in {name.spelling for name in names} - {best}:
+                yield Decision("merge", other, best, 1.0, "same name")
         for link in self._links:
             left, right = (self._names[self._nodes[i]] for i in (link.left, link.right))
             yield _decision(link, left, right, "")
@@ -240,7 +245,7 @@ class _Corpus:
     def _heads(self, group: _Group) -> dict[Node, list[Name]]:
         nodes: dict[Node, list[Name]] = defaultdict(list)
         for name in group.heads:
-            nodes[self._customs.node(group.type, name.text)].append(name)
+            nodes[self._customs.node(group.type, name.spelling)].append(name)
         return nodes
 
     def _link(self, embed: Embed | None) -> Iterator[Link]:
@@ -283,7 +288,7 @@ class _Corpus:
             for name, match in group.bound.items():
                 if not match.everywhere:
                     continue
-                for i in of_form.get(self._customs.node(name.type, name.text).form, ()):
+                for i in of_form.get(self._customs.node(name.type, name.spelling).form, ()):
                     if self._customs.compatible(self._nodes[i].type, group.type):
                         expanded[i] |= dict.fromkeys(full, _GIVEN)
         return expanded
@@ -320,18 +325,18 @@ def _confirmed(
 def _cluster(groups: Sequence[_Group], customs: _Customs) -> Cluster:
     names = sorted(name for group in groups for name in group.names)
     name = _best([name for group in groups for name in group.heads])
-    aliases = {other.text for other in names} - {name}
+    aliases = {other.spelling for other in names} - {name}
     return Cluster(tuple(names), name, customs.most_specific(names), tuple(sorted(aliases)))
 
 
 def _best(names: Iterable[Name]) -> str:
-    """The text of most documents, then most mentions, then the longest, then by alphabet."""
+    """The spelling of most documents, then most mentions, then the longest, then by alphabet."""
     documents: dict[str, set[str]] = defaultdict(set)
     mentions: Counter[str] = Counter()
     for name in names:
-        documents[name.text].add(name.document_id)
-        mentions[name.text] += name.count
-    return min(mentions, key=lambda t: (-len(documents[t]), -mentions[t], -len(t), t))
+        documents[name.spelling].add(name.document_id)
+        mentions[name.spelling] += name.count
+    return min(mentions, key=lambda s: (-len(documents[s]), -mentions[s], -len(s), s))
 
 
 def _decision(link: Link, left: list[Name], right: list[Name], where: str) -> Decision:

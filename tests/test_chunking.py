@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from importlib import resources
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kgbuild.chunking import chunk, sentences
@@ -71,6 +71,7 @@ def check(text: str, budget: int, count) -> None:
     assert parts == chunk(Document("a", text), budget=budget, count=count)
 
 
+@example("Ada founded", 4, characters)  # halves of a chunk that the next one repeats
 @given(TEXTS, st.integers(1, 60), st.sampled_from([words, characters, not_additive]))
 @settings(deadline=None)
 def test_chunks_fit_the_budget_and_cover_the_text(text, budget, count):

@@ -59,18 +59,26 @@ def chunk(document: Document, *, budget: int, count: Count) -> list[Chunk]:
     spans = ((window[0].start, window[-1].end) for window in windows)
     return [
         Chunk(document.id, index, start, end, text[start:end])
-        for index, (start, end) in enumerate(spans)
+        for index, (start, end) in enumerate(_outermost(spans))
     ]
 
 
 def _units(text: str, budget: int, count: Count) -> Iterator[_Unit]:
     for batch in _batches(_pieces(text)):
-        costs = count([text[unit.start : unit.end] for unit in batch])
-        for unit, cost in zip(batch, costs, strict=True):
-            if cost <= budget:
-                yield unit._replace(cost=cost)
-            else:
-                yield from _cut(text, unit, budget, count)
+        yield from _fitting(text, batch, budget, count)
+
+
+def _fitting(text: str, units: Sequence[_Unit], budget: int, count: Count) -> Iterator[_Unit]:
+    """The units with their costs; one that costs too much in pieces that do not."""
+    costs = count([text[unit.start : unit.end] for unit in units])
+    for unit, cost in zip(units, costs, strict=True):
+        if cost <= budget:
+            yield unit._replace(cost=cost)
+        elif unit.end - unit.start > 1:
+            yield from _fitting(text, _split(text, unit), budget, count)
+        else:
+            at = unit.start
+            raise DocumentError(f"the character at {at} alone takes more than {budget} tokens")
 
 
 def _pieces(text: str) -> Iterator[_Unit]:
@@ -92,19 +100,6 @@ def _paragraphs(text: str) -> Iterator[Span]:
             begin = gap.end()
         block = gap.end()
     yield begin, len(text)
-
-
-def _cut(text: str, unit: _Unit, budget: int, count: Count) -> Iterator[_Unit]:
-    """Pieces of a unit that each fit the budget."""
-    if unit.end - unit.start == 1:
-        raise DocumentError(f"the character at {unit.start} alone takes more than {budget} tokens")
-    pieces = _split(text, unit)
-    costs = count([text[piece.start : piece.end] for piece in pieces])
-    for piece, cost in zip(pieces, costs, strict=True):
-        if cost <= budget:
-            yield piece._replace(cost=cost)
-        else:
-            yield from _cut(text, piece, budget, count)
 
 
 def _split(text: str, unit: _Unit) -> list[_Unit]:
@@ -166,6 +161,15 @@ def _checked(
                 middle = len(window) // 2
                 halves = (window[:middle], window[middle:])
                 yield from _checked(text, halves, budget, count)
+
+
+def _outermost(spans: Iterable[Span]) -> Iterator[Span]:
+    """In order, without what lies within another: half a chunk may be all that the next repeats."""
+    reached = 0
+    for start, end in sorted(spans, key=lambda span: (span[0], -span[1])):
+        if end > reached:
+            yield start, end
+            reached = end
 
 
 def _cost(units: Iterable[_Unit]) -> int:

@@ -4,9 +4,11 @@ python reading.py GRAPH FOLDER [SECONDS]     ingests, with a pause at each docum
 """
 
 import hashlib
+import io
 import re
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +94,20 @@ def open_graph(folder, *, extractor=None, ontology=ONTOLOGY, **options):
         embedder=Letters(),
         **options,
     )
+
+
+@contextmanager
+def ingested(folder, texts):
+    """The graph of these documents; both lie below the folder."""
+    with open_graph(folder / "kg") as kg:
+        kg.ingest([write(folder / "docs", texts)])
+        yield kg
+
+
+def exported(kg, format):
+    out = io.BytesIO()
+    kg.export(format, out)
+    return out.getvalue()
 
 
 def write(folder, texts):

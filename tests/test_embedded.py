@@ -1,7 +1,7 @@
 """The graph in the ledger: what is found, by which names, in which order."""
 
 import pytest
-from reading import ONTOLOGY, open_graph, read, write
+from reading import ONTOLOGY, ingested, read
 
 from kgbuild import Document, Entity, Literal, OntologyError, StoreError
 from kgbuild.connectors.embedded import EmbeddedGraph
@@ -17,8 +17,7 @@ CHAIN = {
 
 @pytest.fixture
 def graph(tmp_path):
-    with open_graph(tmp_path / "kg") as kg:
-        kg.ingest([write(tmp_path / "docs", CHAIN)])
+    with ingested(tmp_path, CHAIN) as kg:
         yield kg._graph
 
 

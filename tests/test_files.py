@@ -1,11 +1,10 @@
 """Files that other programs read, and stores by URL."""
 
-import io
 import json
 from xml.etree import ElementTree
 
 import pytest
-from reading import open_graph, write
+from reading import exported, ingested, open_graph
 
 from kgbuild import StoreError
 from kgbuild.connectors.store import open_store
@@ -18,15 +17,8 @@ TEXTS = {
 
 @pytest.fixture
 def kg(tmp_path):
-    with open_graph(tmp_path / "kg") as kg:
-        kg.ingest([write(tmp_path / "docs", TEXTS)])
+    with ingested(tmp_path, TEXTS) as kg:
         yield kg
-
-
-def exported(kg, format):
-    out = io.BytesIO()
-    kg.export(format, out)
-    return out.getvalue()
 
 
 def test_jsonl_is_what_scripts_rely_on(kg):

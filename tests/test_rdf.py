@@ -1,10 +1,8 @@
 """The graph as RDF: sorted, one IRI for one thing, and nothing that breaks out of its quotes."""
 
-import io
-
 import pyoxigraph
 import pytest
-from reading import open_graph, write
+from reading import exported, ingested
 
 from kgbuild import Entity, Ontology
 from kgbuild.connectors.rdf import PREFIXES, Vocabulary, iri, literal
@@ -17,15 +15,8 @@ TEXTS = {
 
 @pytest.fixture
 def kg(tmp_path):
-    with open_graph(tmp_path / "kg") as kg:
-        kg.ingest([write(tmp_path / "docs", TEXTS)])
+    with ingested(tmp_path, TEXTS) as kg:
         yield kg
-
-
-def exported(kg, format):
-    out = io.BytesIO()
-    kg.export(format, out)
-    return out.getvalue()
 
 
 def parsed(data, format):

@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from reading import open_graph, write
+from reading import ingested
 
 from kgbuild import KnowledgeGraph, QueryError
 
@@ -15,8 +15,7 @@ TEXTS = {
 
 @pytest.fixture
 def kg(tmp_path):
-    with open_graph(tmp_path / "kg") as kg:
-        kg.ingest([write(tmp_path / "docs", TEXTS)])
+    with ingested(tmp_path, TEXTS) as kg:
         yield kg
 
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kgbuild.cli.options import AsJson, GraphFolder
-from kgbuild.cli.terminal import highlighted, print_json, stdout, value
+from kgbuild.cli.terminal import highlighted, print_json, stdout
 
 if TYPE_CHECKING:
     from kgbuild.datatypes import Triple
@@ -33,7 +33,7 @@ def explain(
 def print_triple(triple: "Triple") -> None:
     """The edge, then each quote with its head and tail in colour."""
     console = stdout()
-    edge = f"{triple.head.name} — {triple.type} → {value(triple.tail)}"
+    edge = f"{triple.head} — {triple.type} → {triple.tail}"
     console.print(f"{edge}  (score {triple.score:.2f})", markup=False, style="bold")
     for evidence in triple.evidence:
         place = f"{evidence.document_id}, characters {evidence.start} to {evidence.end}"

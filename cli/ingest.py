@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kgbuild.cli.options import AsJson, Device, ModelName, OntologyNameIfNew, Paths, load_ontology
-from kgbuild.cli.terminal import counted, print_error, print_json, stdout, value
+from kgbuild.cli.terminal import counted, print_error, print_json, stdout
 from kgbuild.progress import bar
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def report_lines(report: "IngestReport", folder: Path) -> "Iterator[str]":
 
 def next_commands(triple: "Triple", folder: Path) -> list[str]:
     """Commands that work on this graph, ready to be pasted."""
-    edge = [triple.head.name, triple.type, value(triple.tail)]
+    edge = [triple.head.name, triple.type, str(triple.tail)]
     commands = [
         ["kgbuild", "stats"],
         ["kgbuild", "explain", *edge],

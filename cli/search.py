@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kgbuild.cli.options import AsJson, GraphFolder
-from kgbuild.cli.terminal import one_line, print_json, print_table, stdout, value
+from kgbuild.cli.terminal import one_line, print_json, print_table, stdout
 
 if TYPE_CHECKING:
     from kgbuild.retrieval import SearchResult
@@ -59,7 +59,7 @@ def print_result(result: "SearchResult") -> None:
     if result.triples:
         print_table(
             ("head", "relation", "tail", "score"),
-            [(t.head.name, t.type, value(t.tail), f"{t.score:.2f}") for t in result.triples],
+            [(t.head.name, t.type, str(t.tail), f"{t.score:.2f}") for t in result.triples],
         )
     if not result.chunks:
         console.print("Nothing found.")

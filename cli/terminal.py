@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from kgbuild.datatypes import Entity, Evidence, Literal
+    from kgbuild.datatypes import Evidence
 
 _NUMBER = re.compile(r"-?[\d,]+(\.\d+)?%?")
 
@@ -69,13 +69,6 @@ def _draw_table(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
     for line in lines:
         table.add_row(*map(Text, line))
     stdout().print(table)
-
-
-def value(tail: "Entity | Literal") -> str:
-    """A tail in words: the entity's name, or the value."""
-    from kgbuild.datatypes import Entity
-
-    return tail.name if isinstance(tail, Entity) else tail.value
 
 
 def counted(number: int, one: str, many: str | None = None) -> str:

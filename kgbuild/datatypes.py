@@ -96,6 +96,9 @@ class Entity:
     aliases: tuple[str, ...] = ()
     mention_count: int = 0
 
+    def __str__(self) -> str:
+        return self.name
+
 
 @dataclass(frozen=True, slots=True)
 class Literal:
@@ -108,6 +111,9 @@ class Literal:
 
     value: str
     datatype: str = "string"
+
+    def __str__(self) -> str:
+        return self.value
 
 
 @dataclass(frozen=True, slots=True)

@@ -283,7 +283,7 @@ class KnowledgeGraph:
         if type not in self._graph.ontology.relations:
             known = ", ".join(self._graph.ontology.relations)
             return f"the ontology has no relation '{type}'; it has {known}"
-        others = [_tail_name(triple) for triple in islice(self.triples(head, type), 3)]
+        others = [repr(str(triple.tail)) for triple in islice(self.triples(head, type), 3)]
         if others:
             return f"'{head}' has no '{type}' to '{tail}', but to {', '.join(others)}"
         return f"'{head}' has no '{type}' in this graph"
@@ -291,7 +291,3 @@ class KnowledgeGraph:
     def _unknown(self, name: str) -> str:
         near = ", ".join(f"'{other}'" for other in self._graph.similar_names(name))
         return f"nothing in the graph is called '{name}'" + (f"; near are {near}" if near else "")
-
-
-def _tail_name(triple: Triple) -> str:
-    return repr(triple.tail.name if isinstance(triple.tail, Entity) else triple.tail.value)

@@ -146,8 +146,7 @@ def _around(
 
 
 def _in_words(triple: Triple) -> str:
-    tail = triple.tail.name if isinstance(triple.tail, Entity) else triple.tail.value
-    return f"{triple.head.name} {triple.type} {tail}"
+    return f"{triple.head} {triple.type} {triple.tail}"
 
 
 def _fused(rankings: Sequence[Sequence[Key]]) -> list[Key]:

@@ -1,12 +1,36 @@
-"""A Hugging Face encoder, and how vectors are read off its token states."""
+"""A Hugging Face encoder."""
 
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+
+class LayerFuser(nn.Module):
+    """All layers of an encoder, each weighted by a gate of its own (arXiv 1709.01507, section 3).
+
+    The gates are read off the mean of each layer, squeezed to one number per token.
+    """
+
+    def __init__(self, layers: int, width: int) -> None:
+        super().__init__()
+        self.squeeze = nn.Linear(width, 1)
+        self.W1 = nn.Linear(layers, layers // 2)
+        self.W2 = nn.Linear(layers // 2, layers)
+        self.output_projection = nn.Linear(width, width)
+
+    def forward(self, states: Tensor, mask: Tensor) -> Tensor:
+        """Return (B, T, H) for states of L layers (B, L, T, H) and the mask of tokens (B, T)."""
+        present = mask[:, None, :].to(states.dtype)
+        squeezed = self.squeeze(states).squeeze(-1) * present  # (B, L, T)
+        means = squeezed.sum(dim=2) / present.sum(dim=2)
+        gates = torch.sigmoid(self.W2(functional.relu(self.W1(means))))
+        fused: Tensor = self.output_projection(torch.einsum("bl,blth->bth", gates, states))
+        return fused
 
 
 class Encoder(nn.Module):
@@ -15,22 +39,25 @@ class Encoder(nn.Module):
     Args:
         transformer: "PreTrainedModel" encoder of `transformers`.
         width: H. Where it differs from the transformer's own width, a linear layer maps to it.
+        fuse: Whether all layers are used, rather than the last one.
     """
 
-    def __init__(self, transformer: "PreTrainedModel", width: int) -> None:
+    def __init__(self, transformer: "PreTrainedModel", width: int, *, fuse: bool = False) -> None:
         super().__init__()
         self.transformer = transformer
         own = int(transformer.config.hidden_size)
+        layers = int(transformer.config.num_hidden_layers)
+        self.fuser = LayerFuser(layers, own) if fuse else None
         self.projection = nn.Linear(own, width) if own != width else None
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Return (B, T, H) for ids and mask (B, T)."""
-        states: Tensor = self.transformer(input_ids=ids, attention_mask=mask.long())[0]
+        if self.fuser is None:
+            states: Tensor = self.transformer(input_ids=ids, attention_mask=mask.long())[0]
+        else:
+            output = self.transformer(
+                input_ids=ids, attention_mask=mask.long(), output_hidden_states=True
+            )
+            layers = output.hidden_states[1:]  # the first are the embeddings
+            states = self.fuser(torch.stack(layers, dim=1), mask)
         return states if self.projection is None else self.projection(states)
-
-
-def gather(states: Tensor, positions: Tensor) -> Tensor:
-    """Read the vectors at `positions` (B, N) off `states` (B, T, H); zeros where it is -1."""
-    index = positions.clamp(min=0)[:, :, None].expand(-1, -1, states.shape[-1])
-    picked = torch.gather(states, 1, index)
-    return picked * (positions >= 0)[:, :, None].to(picked.dtype)

@@ -4,13 +4,15 @@
 greedily. `candidates` gives what decoding starts from, scores of spans and pairs, for those who
 decode with more knowledge (`kgbuild.decoding`).
 
-Only spans that survive overlap removal are paired. For a pair scorer that looks at one pair at a
-time this changes no score, and it is where most of the public package's time goes.
+Only spans that survive overlap removal are paired. A pair scorer looks at one pair at a time, so
+this changes no score, and it is where most of the public package's time goes. An adjacency decoder
+may look at all spans, and is shown all that stand above the threshold.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, permutations
+from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -18,13 +20,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from kgbuild.errors import ModelError
+from kgbuild.models.greedy import (
+    Floats,
+    Found,
+    Ints,
+    SpanScores,
+    TokenScores,
+    WordSpan,
+    choose,
+)
 from kgbuild.models.prompt import Labels, Prompter, Words
 from kgbuild.models.relex import Relex
+from kgbuild.models.span_layers import Sides
 
-Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
-WordSpan = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +79,6 @@ class Candidates:
     pair_scores: Floats
 
 
-@dataclass(frozen=True, slots=True)
-class _Scored:
-    """One text after the first half of the model: every span's probabilities, (W, K, C)."""
-
-    words: Words
-    scores: Floats
-
-
 class JointModel:
     """A joint model on a device, with its tokenizer.
 
@@ -111,11 +112,16 @@ class JointModel:
         *,
         threshold: float = 0.5,
         relation_threshold: float = 0.5,
+        adjacency_threshold: float = 0.5,
         flat_ner: bool = True,
         multi_label: bool = False,
         batch_size: int | None = None,
     ) -> list[Prediction]:
         """Find mentions and relations; one prediction for each text, in its order.
+
+        A token-level model selects a span once for each of its labels, and pairs what it selects:
+        as in the public package, a relation of such a span is found more than once, and may lead
+        from the span to itself.
 
         Args:
             texts: Each at most as long as the model's window.
@@ -123,6 +129,7 @@ class JointModel:
             relation_labels: Words for the relation types.
             threshold: A mention's score is above it.
             relation_threshold: A relation's score is above it.
+            adjacency_threshold: In a model with an adjacency decoder, pairs above it are scored.
             flat_ner: Mentions do not overlap; otherwise one may lie inside another.
             multi_label: One span may carry several labels.
             batch_size: Texts that are run together; by default as many as suit the device.
@@ -139,21 +146,21 @@ class JointModel:
         for indices, words in self._batches(texts, labels, batch_size):
             with torch.inference_mode():
                 run = _Run(self, words, labels)
-                chosen = [
-                    _decode(one.scores, threshold, flat_ner, multi_label) for one in run.scored
-                ]
-                spans = [sorted({(first, last) for first, last, _, _ in of}) for of in chosen]
-                pairs = [list(permutations(range(len(of)), 2)) for of in spans]
-                scores = run.score_pairs(spans, pairs)
+                chosen = [choose(one.above(threshold), flat_ner, multi_label) for one in run.scores]
+                selected = [one.selected(threshold) for one in run.scores]
+                links = run.links(selected, adjacency_threshold)
+                spans = [_chosen_among(*both) for both in zip(selected, chosen, strict=True)]
+                pairs = [_pairs_among(*all) for all in zip(selected, links, spans, strict=True)]
+                distinct = [np.unique(of, axis=0, return_inverse=True) for of in pairs]
+                scores = run.score_pairs(spans, [of.tolist() for of, _ in distinct])
             for row, index in enumerate(indices):
                 mentions = _mentions(texts[index], words[row], chosen[row], entities)
                 position = _first_positions(chosen[row], spans[row])
+                scored = scores[row][distinct[row][1].reshape(-1)]
                 found = [
-                    PredictedRelation(
-                        position[h], position[t], relations[r], float(scores[row][m, r])
-                    )
-                    for m, r in np.argwhere(scores[row] > relation_threshold).tolist()
-                    for h, t in [pairs[row][m]]
+                    PredictedRelation(position[h], position[t], relations[r], float(scored[m, r]))
+                    for m, r in np.argwhere(scored > relation_threshold).tolist()
+                    for h, t in [pairs[row][m].tolist()]
                 ]
                 predictions[index] = Prediction(mentions, tuple(found))
         return predictions
@@ -166,6 +173,7 @@ class JointModel:
         *,
         threshold: float,
         pairable: Bools | None = None,
+        adjacency_threshold: float = 0.5,
         batch_size: int | None = None,
     ) -> list[Candidates]:
         """Score the spans and pairs that decoding chooses from.
@@ -177,24 +185,29 @@ class JointModel:
             threshold: Spans whose best score is above it are kept, the better of two that overlap;
                 none of them runs from one paragraph into the next.
             pairable: (C, C); pairs no label combination of which is true are not scored.
+            adjacency_threshold: In a model with an adjacency decoder, pairs above it are scored.
             batch_size: Texts that are run together; by default as many as suit the device.
         """
         labels = self.prompter.labels(entity_labels, relation_labels)
-        results: list[Candidates | None] = [None] * len(texts)
+        results = [_no_candidates(len(entity_labels), len(relation_labels)) for _ in texts]
         for indices, words in self._batches(texts, labels, batch_size):
             with torch.inference_mode():
                 run = _Run(self, words, labels)
-                for index, one in zip(indices, run.scored, strict=True):
-                    one.scores[_crosses_a_blank_line(texts[index], one.words, one.scores)] = 0.0
-                chosen = [_decode(one.scores, threshold, True, False) for one in run.scored]
-                spans = [[(first, last) for first, last, _, _ in of] for of in chosen]
-                scores = [
-                    np.array(
-                        [one.scores[first, last - first] for first, last in of], np.float32
-                    ).reshape(len(of), len(entity_labels))
-                    for one, of in zip(run.scored, spans, strict=True)
+                found = [
+                    _within_paragraphs(texts[index], of, one.above(threshold))
+                    for index, of, one in zip(indices, words, run.scores, strict=True)
                 ]
+                spans = [
+                    [(first, last) for first, last, _, _ in choose(of, True, False)] for of in found
+                ]
+                scores = [one.of(chosen) for one, chosen in zip(run.scores, spans, strict=True)]
                 pairs = [_pairs(of > threshold, pairable) for of in scores]
+                if self.network.adjacency is not None:
+                    selected = [one.selected(threshold) for one in run.scores]
+                    links = run.links(selected, adjacency_threshold)
+                    pairs = [
+                        _linked(*all) for all in zip(pairs, spans, selected, links, strict=True)
+                    ]
                 pair_scores = run.score_pairs(spans, [of.tolist() for of in pairs])
             for row, index in enumerate(indices):
                 at = words[row].spans
@@ -205,12 +218,15 @@ class JointModel:
                     pairs[row],
                     pair_scores[row],
                 )
-        return [one for one in results if one is not None]
+        return results
 
     def _batches(
         self, texts: Sequence[str], labels: Labels, batch_size: int | None
     ) -> Iterator[tuple[list[int], list[Words]]]:
-        """Group texts of like length; the label prompt is part of the length."""
+        """Group texts of like length; the label prompt is part of the length.
+
+        There is no group of texts without any words.
+        """
         words = self.prompter.words(texts)
         fixed = self.prompter.length(labels)
         for index, one in enumerate(words):
@@ -223,7 +239,8 @@ class JointModel:
         size = batch_size or (32 if self.device.type != "cpu" else 1)
         for start in range(0, len(order), size):
             indices = order[start : start + size]
-            yield indices, [words[i] for i in indices]
+            if any(words[i].spans for i in indices):
+                yield indices, [words[i] for i in indices]
 
 
 class _Run:
@@ -234,16 +251,40 @@ class _Run:
         self._device = model.device
         batch = model.prompter.batch([labels] * len(words), words).to(model.device)
         self._states = self._network.encode(batch)
-        self._sides = self._network.spans.sides(self._states.words)
-        scores = torch.sigmoid(self._network.span_logits(self._states, self._sides).float())
-        host = scores.cpu().numpy()
-        self.scored = [_Scored(w, _clip(host[b], len(w.spans))) for b, w in enumerate(words)]
+        self.scores = self._score(words)
+
+    @cached_property
+    def _sides(self) -> Sides:
+        return self._network.sides(self._states)
+
+    def _score(self, words: Sequence[Words]) -> Sequence[SpanScores | TokenScores]:
+        """Probabilities of each row's words or spans, without its padding."""
+        if self._network.config.is_token_level:
+            host = _probabilities(self._network.token_logits(self._states))
+            return [TokenScores(host[b, : len(of.spans)]) for b, of in enumerate(words)]
+        host = _probabilities(self._network.span_logits(self._states, self._sides))
+        return [SpanScores(_clip(host[b], len(of.spans))) for b, of in enumerate(words)]
+
+    def links(self, selected: Sequence[Sequence[WordSpan]], threshold: float) -> list[Bools]:
+        """Which ordered pairs of each row's spans are worth scoring, each (E, E)."""
+        sizes = [len(of) for of in selected]
+        links = [~np.eye(size, dtype=bool) for size in sizes]
+        if self._network.adjacency is None or not any(sizes):
+            return links
+        for link, vectors in zip(links, torch.split(self._vectors(selected), sizes), strict=True):
+            if len(vectors):
+                link &= self._network.adjacency(vectors).float().cpu().numpy() > threshold
+        return links
+
+    def _vectors(self, spans: Sequence[Sequence[WordSpan]]) -> Tensor:
+        """Vectors of all rows' spans, (N, H)."""
+        flat = [(row, first, last) for row, of in enumerate(spans) for first, last in of]
+        return self._network.span_vectors(self._sides, self._tensor(flat))
 
     def score_pairs(
-        self, spans: Sequence[Sequence[tuple[int, int]]], pairs: Sequence[Sequence[Sequence[int]]]
+        self, spans: Sequence[Sequence[WordSpan]], pairs: Sequence[Sequence[Sequence[int]]]
     ) -> list[Floats]:
         """Probabilities of each row's pairs (indices of that row's spans), each (M, R)."""
-        flat = [(row, first, last) for row, of in enumerate(spans) for first, last in of]
         offsets = np.cumsum([0, *(len(of) for of in spans)])
         joined = [(h + o, t + o) for of, o in zip(pairs, offsets, strict=False) for h, t in of]
         counts = [len(of) for of in pairs]
@@ -251,15 +292,18 @@ class _Run:
         if not joined or n_labels == 0:
             return [np.zeros((count, n_labels), np.float32) for count in counts]
         rows = np.repeat(np.arange(len(counts)), counts)
-        vectors = self._network.span_vectors(self._sides, self._tensor(flat))
         logits = self._network.pair_logits(
-            self._states, vectors, self._tensor(rows), self._tensor(joined)
+            self._states, self._vectors(spans), self._tensor(rows), self._tensor(joined)
         )
-        host = torch.sigmoid(logits.float()).cpu().numpy()
-        return np.split(host, np.cumsum(counts)[:-1])
+        return np.split(_probabilities(logits), np.cumsum(counts)[:-1])
 
     def _tensor(self, values: Sequence[object] | NDArray[np.int64]) -> Tensor:
         return torch.as_tensor(np.asarray(values, np.int64), device=self._device)
+
+
+def _probabilities(logits: Tensor) -> Floats:
+    host: Floats = torch.sigmoid(logits.float()).cpu().numpy()
+    return host
 
 
 def _clip(scores: Floats, n_words: int) -> Floats:
@@ -270,40 +314,55 @@ def _clip(scores: Floats, n_words: int) -> Floats:
     return own
 
 
-def _crosses_a_blank_line(text: str, words: Words, scores: Floats) -> Bools:
-    """(W, K): whether a span begins in one paragraph and ends in another."""
-    n_words, n_widths = scores.shape[:2]
+def _within_paragraphs(text: str, words: Words, found: Found) -> Found:
+    """Leave out spans that begin in one paragraph and end in another."""
     gaps = [text[a[1] : b[0]].count("\n") > 1 for a, b in pairwise(words.spans)]
-    paragraph = np.cumsum([0, *gaps])[:n_words]
-    last = np.arange(n_words)[:, None] + np.arange(n_widths)[None, :]
-    crosses: Bools = paragraph[np.minimum(last, n_words - 1)] != paragraph[:, None]
-    return crosses
+    paragraph = np.cumsum([0, *gaps])
+    whole = paragraph[found.spans[:, 0]] == paragraph[found.spans[:, 1]]
+    return Found(found.spans[whole], found.scores[whole])
 
 
-def _decode(
-    scores: Floats, threshold: float, flat: bool, multi_label: bool
-) -> list[tuple[int, int, int, float]]:
-    """Choose (first word, last word, label, score) greedily, best first; in order of position."""
-    found = np.argwhere(scores > threshold)
-    values = scores[tuple(found.T)]
-    kept: list[tuple[int, int, int, float]] = []
-    for at in np.argsort(-values, kind="stable").tolist():
-        first, width, label = found[at].tolist()
-        last = first + width
-        if not any(_conflict((first, last), one[:2], flat, multi_label) for one in kept):
-            kept.append((first, last, label, float(values[at])))
-    return sorted(kept, key=lambda one: one[0])
+def _no_candidates(n_entities: int, n_relations: int) -> Candidates:
+    nothing = np.zeros((0, 2), np.int64)
+    return Candidates(
+        nothing,
+        np.zeros((0, n_entities), np.float32),
+        nothing,
+        np.zeros((0, n_relations), np.float32),
+    )
 
 
-def _conflict(span: WordSpan, other: WordSpan, flat: bool, multi_label: bool) -> bool:
-    """Whether two spans, given by first and last word, cannot both be mentions."""
-    if span == other:
-        return not multi_label
-    if span[0] > other[1] or other[0] > span[1]:
-        return False
-    inside = span[0] >= other[0] and span[1] <= other[1]
-    around = span[0] <= other[0] and span[1] >= other[1]
-    return flat or not (inside or around)
+def _chosen_among(
+    selected: Sequence[WordSpan], chosen: Sequence[tuple[int, int, int, float]]
+) -> list[WordSpan]:
+    """The distinct spans of `selected` that are chosen, in its order."""
+    wanted = {(first, last) for first, last, _, _ in chosen}
+    return [span for span in dict.fromkeys(selected) if span in wanted]
+
+
+def _pairs_among(selected: Sequence[WordSpan], links: Bools, spans: Sequence[WordSpan]) -> Ints:
+    """The linked pairs of selected spans, in their order, as indices of `spans`, (M, 2).
+
+    Where a span is selected several times its pairs are too.
+    """
+    index = {span: i for i, span in enumerate(spans)}
+    of = np.array([index.get(span, -1) for span in selected], np.int64)
+    pairs = np.argwhere(links & (of >= 0)[:, None] & (of >= 0)[None, :])
+    indices: Ints = of[pairs]
+    return indices
+
+
+def _linked(
+    pairs: Ints, spans: Sequence[WordSpan], selected: Sequence[WordSpan], links: Bools
+) -> Ints:
+    """Those of `pairs` (indices of `spans`) that are linked as selected spans."""
+    at = {span: i for i, span in enumerate(selected)}
+    kept = [
+        spans[h] in at and spans[t] in at and links[at[spans[h]], at[spans[t]]]
+        for h, t in pairs.tolist()
+    ]
+    linked: Ints = pairs[np.array(kept, bool)]
+    return linked
 
 
 def _pairs(types: Bools, pairable: Bools | None) -> Ints:

@@ -30,16 +30,18 @@ class Words:
         spans: Character span of each word.
         ids: Token ids of all words, in a row.
         first: Index in `ids` of each word's first token; -1 for a word that the tokenizer drops.
+        last: The same of its last token.
     """
 
     spans: list[tuple[int, int]]
     ids: list[int]
     first: list[int]
+    last: list[int]
 
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """A tokenised label prompt: its ids, and where its ENT and REL tokens stand in them."""
+    """A tokenised label prompt: its ids, and where the tokens that stand for labels are in them."""
 
     ids: list[int]
     entity: list[int]
@@ -50,12 +52,14 @@ class Labels:
 class Batch:
     """B inputs of up to T tokens. Positions index the token axis; -1 pads.
 
-    Shapes: ids and mask (B, T), words (B, W), n_words (B), entity (B, C), relation (B, R).
+    Shapes: ids and mask (B, T), words and word_ends (B, W), n_words (B), entity (B, C),
+    relation (B, R).
     """
 
     ids: Tensor
     mask: Tensor
     words: Tensor
+    word_ends: Tensor
     n_words: Tensor
     entity: Tensor
     relation: Tensor
@@ -66,15 +70,34 @@ class Batch:
 
 
 class Prompter:
-    """Builds the inputs of a joint model."""
+    """Builds the inputs of a joint model.
+
+    Args:
+        tokenizer: Knows the three special tokens.
+        pad_id: Fills up shorter inputs.
+        ent_token: Stands before each entity label.
+        sep_token: Ends the entity labels, and the relation labels.
+        rel_token: Stands before each relation label.
+        entity_offset: Of the token that represents an entity label, from the ENT before it.
+        relation_offset: The same of relation labels.
+    """
 
     def __init__(
-        self, tokenizer: Tokenizer, pad_id: int, ent_token: str, sep_token: str, rel_token: str
+        self,
+        tokenizer: Tokenizer,
+        pad_id: int,
+        ent_token: str,
+        sep_token: str,
+        rel_token: str,
+        *,
+        entity_offset: int = 0,
+        relation_offset: int = 0,
     ) -> None:
         self._encoder = tokenizer
         self._encoder.no_truncation()
         self._encoder.no_padding()
         self._ent, self._sep, self._rel = ent_token, sep_token, rel_token
+        self._offsets = entity_offset, relation_offset
         self.pad_id = pad_id
         self._opening, self._closing = self._special_tokens()
 
@@ -93,7 +116,7 @@ class Prompter:
         ]
         encoded = self._encoder.encode_batch(split, is_pretokenized=True, add_special_tokens=False)
         return [
-            Words(of, one.ids, _first_tokens(one.word_ids, len(of)))
+            Words(of, one.ids, *_word_tokens(one.word_ids, len(of)))
             for of, one in zip(spans, encoded, strict=True)
         ]
 
@@ -112,7 +135,12 @@ class Prompter:
             ids += one.ids
         split = 2 * len(entity_labels)
         relation = starts[split + 1 : split + 1 + 2 * len(relation_labels) : 2]
-        return Labels(ids, starts[:split:2], relation)
+        entity_offset, relation_offset = self._offsets
+        return Labels(
+            ids,
+            [at + entity_offset for at in starts[:split:2]],
+            [at + relation_offset for at in relation],
+        )
 
     def length(self, labels: Labels) -> int:
         """Tokens of an input that are not text: the prompt and the special tokens."""
@@ -127,24 +155,27 @@ class Prompter:
         ids = _padded(rows, self.pad_id)
         lengths = torch.tensor([len(row) for row in rows])
         opening = len(self._opening)
+        before = [opening + len(prompt.ids) for prompt in labels]
         return Batch(
             ids,
             torch.arange(ids.shape[1])[None, :] < lengths[:, None],
-            _positions([text.first for text in texts], [opening + len(p.ids) for p in labels]),
+            _positions([text.first for text in texts], before),
+            _positions([text.last for text in texts], before),
             torch.tensor([len(text.spans) for text in texts]),
             _positions([prompt.entity for prompt in labels], [opening] * len(labels)),
             _positions([prompt.relation for prompt in labels], [opening] * len(labels)),
         )
 
 
-def _first_tokens(word_ids: Sequence[int | None], n_words: int) -> list[int]:
-    first = [-1] * n_words
-    previous: int | None = None
+def _word_tokens(word_ids: Sequence[int | None], n_words: int) -> tuple[list[int], list[int]]:
+    """Index of each word's first and last token; -1 for a word without tokens."""
+    first, last = [-1] * n_words, [-1] * n_words
     for index, word in enumerate(word_ids):
-        if word is not None and word != previous:
-            first[word] = index
-        previous = word
-    return first
+        if word is not None:
+            if first[word] < 0:
+                first[word] = index
+            last[word] = index
+    return first, last
 
 
 def _positions(rows: Sequence[Sequence[int]], offsets: Sequence[int]) -> Tensor:

@@ -1,9 +1,11 @@
 """GLiNER-Relex: entities and relations of any label, found in one pass (arXiv 2605.10108).
 
-An encoder reads the labels and the text together (`prompt.py`). Each word span of up to K words
-is scored against the entity labels by a dot product; spans above a threshold are paired, and each
-ordered pair is scored against the relation labels. This file holds the span-level model with all
-pairs and the pair scorer, the variant of the released large-v1.0 checkpoint.
+An encoder reads the labels and the text together (`prompt.py`). Then mentions are found in one of
+two ways. A span-level model (large-v0.5, large-v1.0) scores each span of up to K words against the
+entity labels by a dot product. A token-level model (base-v1.0, multi-v1.0) scores each word as the
+first, the last, or one of the words of a mention of each label. Spans above a threshold are paired,
+all with all or as an adjacency decoder says, and each ordered pair is scored against the relation
+labels, by a head over the pair or by a formula over head, relation and tail.
 
 Results equal the public package's; the arithmetic is arranged so that less is computed. A
 two-layer head W2·relu(W1·[x; y] + b1) + b2 of two vectors is split: W1 is applied once to every
@@ -21,8 +23,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kgbuild.models.encoder import Encoder, gather
+from kgbuild.models.encoder import Encoder
+from kgbuild.models.pooling import gather, pool
 from kgbuild.models.prompt import Batch
+from kgbuild.models.relex_layers import ADJACENCY, TRIPLES
+from kgbuild.models.span_layers import GRIDS, Grid, Sides, head
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -30,13 +35,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RelexConfig:
-    """The keys of `gliner_config.json` that decide the architecture."""
+    """The keys of `gliner_config.json` that decide the architecture, with its defaults."""
 
-    hidden_size: int = 768
+    hidden_size: int = 512
     max_width: int = 12
     """Longest span, in words."""
+    span_mode: str = "markerV0"
+    """How a span's vector is made; or `token_level`."""
+    relations_layer: str = "none"
+    """Adjacency decoder; `none` pairs all with all."""
+    triples_layer: str | None = None
+    """Triple scorer, in the place of the pair head."""
+    subtoken_pooling: str = "first"
+    fuse_layers: bool = False
     num_rnn_layers: int = 1
     dropout: float = 0.1
+    embed_ent_token: bool = True
+    """Whether a label is represented by the token before it, or by its own first token."""
+    embed_rel_token: bool = True
     ent_token: str = "<<ENT>>"  # noqa: S105
     sep_token: str = "<<SEP>>"  # noqa: S105
     rel_token: str = "<<REL>>"  # noqa: S105
@@ -48,24 +64,23 @@ class RelexConfig:
         """Pick this class's fields out of a checkpoint's configuration."""
         return cls(**{name: values[name] for name in cls.__slots__ if name in values})
 
+    @property
+    def is_token_level(self) -> bool:
+        """Whether words are scored, rather than spans."""
+        return self.span_mode == "token_level"
+
 
 @dataclass(frozen=True, slots=True)
 class States:
-    """What the encoder makes of a batch: words (B, W, H), entity (B, C, H), relation (B, R, H)."""
+    """What the encoder makes of a batch: words (B, W, H), entity (B, C, H), relation (B, R, H).
+
+    `n_words` (B) says how many of the words are no padding.
+    """
 
     words: Tensor
+    n_words: Tensor
     entity: Tensor
     relation: Tensor
-
-
-def head(inputs: int, outputs: int, dropout: float) -> nn.Sequential:
-    """A two-layer head, four times as wide inside as its output."""
-    return nn.Sequential(
-        nn.Linear(inputs, 4 * outputs),
-        nn.ReLU(),
-        nn.Dropout(dropout),
-        nn.Linear(4 * outputs, outputs),
-    )
 
 
 class PairedHead(nn.Sequential):
@@ -101,19 +116,74 @@ class PairedHead(nn.Sequential):
 
 
 class Spans(nn.Module):
-    """Span vectors from the first and last word: the public `markerV0`."""
+    """Span vectors from the first and last word: the public `markerV0`, and token-level models."""
 
-    def __init__(self, width: int, dropout: float) -> None:
+    def __init__(self, width: int, max_width: int, dropout: float) -> None:
         super().__init__()
+        self._max_width = max_width
         self.project_start = head(width, width, dropout)
         self.project_end = head(width, width, dropout)
         self.out_project = PairedHead(width, dropout)
 
-    def sides(self, words: Tensor) -> tuple[Tensor, Tensor]:
+    def sides(self, words: Tensor, n_words: Tensor) -> Sides:
         """Return what each word contributes as first and as last word, both (…, W, 4H)."""
         start = functional.relu(self.project_start(words))
         end = functional.relu(self.project_end(words))
         return self.out_project.sides(start, end)
+
+    def logits(self, sides: Sides, labels: Tensor) -> Tensor:
+        """Score all spans against labels (B, C, H): (B, W, K, C)."""
+        start, end = sides
+        matrix, offset = self.out_project.fold(labels)
+        n_rows, n_words = start.shape[:2]
+        shape = (n_rows, n_words, self._max_width, matrix.shape[1])
+        scores = start.new_full(shape, -torch.inf, dtype=torch.float32)
+        for k in range(min(self._max_width, n_words)):
+            hidden = self.out_project.hidden(start[:, : n_words - k], end[:, k:])
+            scores[:, : n_words - k, k] = (hidden @ matrix.mT + offset[:, None, :]).float()
+        return scores
+
+    def vectors(self, sides: Sides, spans: Tensor) -> Tensor:
+        """Vectors (N, H) of `spans` (N, 3): row of the batch, first word, last word."""
+        row, first, last = spans.unbind(1)
+        start, end = sides
+        return self.out_project.output(self.out_project.hidden(start[row, first], end[row, last]))
+
+
+class TokenScorer(nn.Module):
+    """Whether a word is the first, the last, or one of the words of a mention of a label.
+
+    A word gives t₀ and t₁, a label l₀ and l₁; the logits are W₂ relu(W₁ [t₀; l₀; t₁∘l₁]).
+    """
+
+    def __init__(self, width: int, dropout: float) -> None:
+        super().__init__()
+        self.proj_token = nn.Linear(width, 2 * width)
+        self.proj_label = nn.Linear(width, 2 * width)
+        self.out_mlp = nn.Sequential(
+            nn.Linear(3 * width, 4 * width), nn.Dropout(dropout), nn.ReLU(), nn.Linear(4 * width, 3)
+        )
+
+    def forward(self, words: Tensor, labels: Tensor) -> Tensor:
+        """Return logits (B, W, C, 3) for words (B, W, H) and labels (B, C, H).
+
+        W₁ is applied to t₀ and l₀ once, and to the products one label at a time, so that the
+        hidden layer of all words and labels is never in memory.
+        """
+        first: nn.Linear = self.out_mlp[0]  # type: ignore[assignment]
+        of_word, of_label, of_both = first.weight.chunk(3, dim=1)
+        t0, t1 = self.proj_token(words).chunk(2, dim=-1)
+        l0, l1 = self.proj_label(labels).chunk(2, dim=-1)
+        word_side = functional.linear(t0, of_word)  # (B, W, 4H)
+        label_side = functional.linear(l0, of_label, first.bias)  # (B, C, 4H)
+        rest = self.out_mlp[1:]
+        logits = [
+            rest(
+                functional.linear(t1 * l1[:, None, c], of_both) + word_side + label_side[:, None, c]
+            )
+            for c in range(labels.shape[1])
+        ]
+        return torch.stack(logits, dim=2) if logits else words.new_zeros(*words.shape[:2], 0, 3)
 
 
 class Relex(nn.Module):
@@ -123,42 +193,52 @@ class Relex(nn.Module):
         super().__init__()
         width, dropout = config.hidden_size, config.dropout
         self.config = config
-        self.encoder = Encoder(transformer, width)
+        self.encoder = Encoder(transformer, width, fuse=config.fuse_layers)
         self.lstm = _lstm(width, config.num_rnn_layers)
-        self.spans = Spans(width, dropout)
+        self.spans: Spans | Grid = GRIDS.get(config.span_mode, Spans)(
+            width, config.max_width, dropout
+        )
         self.entity_labels = head(width, width, dropout)
-        self.pairs = PairedHead(width, dropout)
+        if config.is_token_level:
+            self.scorer = TokenScorer(width, dropout)
+        self.adjacency = (
+            ADJACENCY[config.relations_layer.lower()](width)
+            if config.relations_layer != "none"
+            else None
+        )
+        if config.triples_layer is None:
+            self.pairs = PairedHead(width, dropout)
+        else:
+            self.triples = TRIPLES[config.triples_layer](width)
 
     def encode(self, batch: Batch) -> States:
         """Read labels and text together."""
         tokens = self.encoder(batch.ids, batch.mask)
-        words = gather(tokens, batch.words)
+        words = pool(tokens, batch.words, batch.word_ends, self.config.subtoken_pooling)
         if self.lstm is not None and words.shape[1]:
             words = _run_lstm(self.lstm, words, batch.n_words)
         entity = self.entity_labels(gather(tokens, batch.entity))
-        return States(words, entity, gather(tokens, batch.relation))
+        return States(words, batch.n_words, entity, gather(tokens, batch.relation))
 
-    def span_logits(self, states: States, sides: tuple[Tensor, Tensor]) -> Tensor:
+    def sides(self, states: States) -> Sides:
+        """Prepare the words of a batch for span vectors, as the span mode does it."""
+        return self.spans.sides(states.words, states.n_words)
+
+    def span_logits(self, states: States, sides: Sides) -> Tensor:
         """Score every span: (B, W, K, C), where [b, s, k] is the span of words s … s + k.
 
-        Spans that run over the last word of the batch get -inf; padding is the caller's to mask.
+        Spans that run over the last word of a text are the caller's to mask.
         """
-        start, end = sides
-        matrix, offset = self.spans.out_project.fold(states.entity)
-        n_rows, n_words = start.shape[:2]
-        shape = (n_rows, n_words, self.config.max_width, matrix.shape[1])
-        scores = start.new_full(shape, -torch.inf, dtype=torch.float32)
-        for k in range(min(self.config.max_width, n_words)):
-            hidden = self.spans.out_project.hidden(start[:, : n_words - k], end[:, k:])
-            scores[:, : n_words - k, k] = (hidden @ matrix.mT + offset[:, None, :]).float()
-        return scores
+        return self.spans.logits(sides, states.entity)
 
-    def span_vectors(self, sides: tuple[Tensor, Tensor], spans: Tensor) -> Tensor:
+    def token_logits(self, states: States) -> Tensor:
+        """Score every word, in a token-level model: (B, W, C, 3) as first, last, one of many."""
+        logits: Tensor = self.scorer(states.words, states.entity)
+        return logits
+
+    def span_vectors(self, sides: Sides, spans: Tensor) -> Tensor:
         """Vectors (N, H) of `spans` (N, 3): row of the batch, first word, last word."""
-        row, first, last = spans.unbind(1)
-        start, end = sides
-        out = self.spans.out_project
-        return out.output(out.hidden(start[row, first], end[row, last]))
+        return self.spans.vectors(sides, spans)
 
     def pair_logits(self, states: States, vectors: Tensor, rows: Tensor, pairs: Tensor) -> Tensor:
         """Score ordered pairs against every relation label: (M, R).
@@ -169,11 +249,19 @@ class Relex(nn.Module):
             rows: Row of the batch that each pair stands in, (M), ascending.
             pairs: Indices of head and tail in `vectors`, (M, 2).
         """
+        counts = torch.bincount(rows, minlength=states.relation.shape[0]).tolist()
+        parts = torch.split(pairs, counts)
+        if self.config.triples_layer is not None:
+            return torch.cat(
+                [
+                    self.triples(vectors[part[:, 0]], labels, vectors[part[:, 1]])
+                    for part, labels in zip(parts, states.relation, strict=True)
+                ]
+            )
         head_side, tail_side = self.pairs.sides(vectors, vectors)
         matrix, offset = self.pairs.fold(states.relation)
-        counts = torch.bincount(rows, minlength=matrix.shape[0]).tolist()
         scored = []
-        for row, part in enumerate(torch.split(pairs, counts)):
+        for row, part in enumerate(parts):
             hidden = self.pairs.hidden(head_side[part[:, 0]], tail_side[part[:, 1]])
             scored.append(hidden @ matrix[row].T + offset[row])
         return torch.cat(scored)

@@ -118,7 +118,7 @@ class Trainer:
         model, positive = self.model, self.schedule.positive_weight
         batch = collate(self.prompter, group).to(self._device)
         states = model.encode(batch)
-        sides = model.spans.sides(states.words)
+        sides = model.sides(states)
         logits = model.span_logits(states, sides)
         targets, known = (t.to(self._device) for t in entity_targets(group, logits.shape))
         entity = weighted_bce(logits, targets, known, positive)

@@ -66,15 +66,39 @@ def test_a_compact_checkpoint_is_a_quarter_of_the_size_and_nearly_the_same(folde
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("span_mode", "token_level"),
+        ("span_mode", "marker0"),
         ("relations_layer", None),
-        ("relations_layer", "gcn"),
+        ("relations_layer", "biaffine"),
         ("triples_layer", "distmult"),
+        ("triples_layer", "ConvE"),
+        ("subtoken_pooling", "middle"),
+        ("words_splitter_type", "spacy"),
+        ("span_encoder_config", {"model_type": "rnn"}),
+        ("precomputed_prompts_mode", True),
+        ("encoder_config", None),
+        ("encoder_config", {"model_type": "t5"}),
+        ("class_token_index", 5),
+        ("rel_token_index", 5),
+        ("ent_token", "<<ENTITY>>"),
     ],
 )
 def test_other_kinds_of_model_are_refused_by_name(folder, key, value):
     edit_config(folder, **{key: value})
-    with pytest.raises(ModelError, match=key):
+    with pytest.raises(ModelError, match="<<ENTITY>>" if key == "ent_token" else key):
+        load(folder)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "width"),
+    [
+        ("relations_layer", "gat", 36),
+        ("triples_layer", "QuatE", 34),
+        ("triples_layer", "TransH", 32),
+    ],
+)
+def test_a_width_that_a_layer_cannot_work_with_is_refused(folder, key, value, width):
+    edit_config(folder, **{key: value}, hidden_size=width)
+    with pytest.raises(ModelError, match=f"hidden_size is {width}; {value}"):
         load(folder)
 
 

@@ -18,7 +18,7 @@ def score(loaded, texts, entities=("person", "city"), relations=("works with", "
     batch = prompter.batch([labels] * len(texts), prompter.words(texts))
     with torch.no_grad():
         states = model.encode(batch)
-        sides = model.spans.sides(states.words)
+        sides = model.sides(states)
         return states, sides, model.span_logits(states, sides)
 
 
@@ -83,7 +83,7 @@ def test_one_batch_can_be_learned_by_heart(checkpoint_folder):
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
     for _ in range(200):
         states = model.encode(batch)
-        logits = model.span_logits(states, model.spans.sides(states.words))
+        logits = model.span_logits(states, model.sides(states))
         loss = weighted_bce(logits, targets, torch.isfinite(logits), 0.5)
         optimizer.zero_grad()
         loss.backward()

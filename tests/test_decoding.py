@@ -12,6 +12,8 @@ relations:
   works for: {head: person, tail: organization}
   founded on: {head: organization, tail: date, functional: true}
   led by: {head: organization, tail: person, inverse_functional: true}
+  leads: {head: person, tail: organization, is_a: works for}
+  left: {head: person, tail: organization}
   married to: {head: person, tail: person, symmetric: true}
   parent of: {head: person, tail: person}
 """)
@@ -72,6 +74,20 @@ def test_a_type_that_is_sure_is_not_overruled_by_a_doubtful_relation():
         {"Ada": "person", "Eve": "person"},
         {("Ada", "married to", "Eve")},
     )
+
+
+def test_of_relations_between_two_mentions_only_those_near_the_best_stay():
+    types = {"Ada": {"person": 0.9}, "Acme": {"company": 0.9}}
+    doubtful = [("Ada", "left", "Acme", 0.6), ("Ada", "works for", "Acme", 0.9)]
+    assert found("Ada Acme", types, doubtful)[1] == {("Ada", "works for", "Acme")}
+    close = [("Ada", "left", "Acme", 0.8), ("Ada", "works for", "Acme", 0.9)]
+    assert len(found("Ada Acme", types, close)[1]) == 2
+
+
+def test_a_more_general_relation_is_no_rival():
+    types = {"Ada": {"person": 0.9}, "Acme": {"company": 0.9}}
+    relations = [("Ada", "leads", "Acme", 0.9), ("Ada", "works for", "Acme", 0.6)]
+    assert len(found("Ada Acme", types, relations)[1]) == 2
 
 
 def test_a_symmetric_relation_is_kept_once():

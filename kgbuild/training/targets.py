@@ -78,16 +78,23 @@ def collate(prompter: Prompter, group: Sequence[Prepared]) -> Batch:
     return prompter.batch([one.labels for one in group], [one.words for one in group])
 
 
+_SAMPLED = 0.2
+"""Share of the spans of a text with unlabelled mentions that count as negative. Most spans are no
+mentions, so a sample is nearly right, and without it a model says yes to everything that it is asked
+for with the labels of such a text (arXiv 2012.05426)."""
+
+
 def entity_targets(group: Sequence[Prepared], shape: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """Answers for every span and label, and whether each is known; both of `shape` (B, W, K, C)."""
+    """Answers for every span and label, and whether each counts; both of `shape` (B, W, K, C)."""
     targets = torch.zeros(tuple(shape), dtype=torch.bool)
     known = torch.zeros(tuple(shape), dtype=torch.bool)
     widths = torch.arange(shape[2])
     for row, one in enumerate(group):
         n_words, n_labels = len(one.words.spans), len(one.labels.entity)
-        if one.example.spans_known:
-            inside = torch.arange(n_words)[:, None] + widths[None, :] < n_words
-            known[row, :n_words, :, :n_labels] = inside[:, :, None]
+        counts = torch.arange(n_words)[:, None] + widths[None, :] < n_words
+        if not one.example.spans_known:
+            counts &= torch.rand(counts.shape) < _SAMPLED
+        known[row, :n_words, :, :n_labels] = counts[:, :, None]
         for (first, last), mention in zip(one.spans, one.kept, strict=True):
             answers = torch.from_numpy(one.example.types[mention])
             targets[row, first, last - first, :n_labels] |= answers == 1

@@ -1,3 +1,4 @@
+import dataclasses
 from itertools import count, cycle
 
 import pytest
@@ -39,6 +40,16 @@ def test_answers_lie_where_the_scores_do(loaded):
     targets, known = entity_targets(prepared, (1, 6, 12, 2))
     assert targets.nonzero().tolist() == [[0, 0, 0, 0], [0, 3, 0, 0], [0, 5, 0, 1]]
     assert known[0, 5].sum() == 2, "only the last word itself, for two labels"
+
+
+def test_where_mentions_may_be_unlabelled_a_sample_of_other_spans_is_negative(loaded):
+    torch.manual_seed(0)
+    one = dataclasses.replace(example(), spans_known=False)
+    prepared = prepare(loaded[1], [one], max_width=12, max_tokens=400)
+    targets, known = entity_targets(prepared, (1, 6, 12, 2))
+    assert known[targets].all()
+    n_spans = 6 * 7 // 2
+    assert 3 < known[..., 0].sum() < n_spans / 2
 
 
 def test_pairs_carry_the_answers_and_spans_that_are_none_are_negative(loaded):

@@ -80,8 +80,8 @@ def collate(prompter: Prompter, group: Sequence[Prepared]) -> Batch:
 
 _SAMPLED = 0.2
 """Share of the spans of a text with unlabelled mentions that count as negative. Most spans are no
-mentions, so a sample is nearly right, and without it a model says yes to everything that it is asked
-for with the labels of such a text (arXiv 2012.05426)."""
+mentions, so a sample is nearly right, and without it a model says yes to whatever it is asked for
+with the labels of such a text (arXiv 2012.05426)."""
 
 
 def entity_targets(group: Sequence[Prepared], shape: Sequence[int]) -> tuple[Tensor, Tensor]:

@@ -260,21 +260,6 @@ class ConvKb(nn.Module):
         return scores
 
 
-class TuckEr(nn.Module):
-    """TuckER (arXiv 1901.09590, equation 1): W ×₁ r ×₂ h ×₃ t, with h and t normalised."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.W = nn.Parameter(torch.empty(width, width, width))
-        self.bn0 = nn.BatchNorm1d(width)
-        self.bn1 = nn.BatchNorm1d(width)
-
-    def forward(self, h: Tensor, r: Tensor, t: Tensor) -> Tensor:
-        """Score heads and tails (M, H) with every relation (R, H): (M, R)."""
-        of_relation = torch.einsum("rk,kij->rij", r, self.W)
-        return torch.einsum("mi,rij,mj->mr", self.bn0(h), of_relation, self.bn1(t))
-
-
 TRIPLES: dict[str, Callable[[int], nn.Module]] = {
     "UM": lambda width: Elementwise(um, width),
     "SE": lambda width: Elementwise(se, width),
@@ -293,8 +278,11 @@ TRIPLES: dict[str, Callable[[int], nn.Module]] = {
     "HolE": lambda width: Elementwise(hol_e, width),
     "ERMLP": ErMlp,
     "ConvKB": ConvKb,
-    "TuckER": TuckEr,
 }
-"""By the names of the configuration. ConvE is not there: no checkpoint of it can be made."""
-OF_WIDTH_768 = frozenset({"TransH", "TransF", "PairRE", "TripleRE", "ERMLP", "ConvKB", "TuckER"})
+"""By the names of the configuration.
+
+ConvE is not there, as no checkpoint of it can be made, nor TuckER: in the public package its score
+of a triple depends on which other triples are scored with it.
+"""
+OF_WIDTH_768 = frozenset({"TransH", "TransF", "PairRE", "TripleRE", "ERMLP", "ConvKB"})
 """Those with weights; the public package makes them for this width, whatever the model's is."""

@@ -71,6 +71,7 @@ def test_a_compact_checkpoint_is_a_quarter_of_the_size_and_nearly_the_same(folde
         ("relations_layer", "biaffine"),
         ("triples_layer", "distmult"),
         ("triples_layer", "ConvE"),
+        ("triples_layer", "TuckER"),
         ("subtoken_pooling", "middle"),
         ("words_splitter_type", "spacy"),
         ("span_encoder_config", {"model_type": "rnn"}),

@@ -111,6 +111,15 @@ def test_a_reader_that_leaves_early_is_no_error(ontology):
     assert process.returncode == 1
 
 
+@pytest.fixture
+def heeded_ctrl_c():
+    """A child hears Ctrl-C even if the tests run in the background, where it is ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeded_ctrl_c")
 def test_ctrl_c_is_quiet(tmp_path):
     pipe = tmp_path / "pipe.yaml"
     os.mkfifo(pipe)

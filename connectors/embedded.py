@@ -182,7 +182,7 @@ class EmbeddedGraph:
         return (_entity(row) for row in rows)
 
     def _edges(self, filters: list[str], values: dict[str, Any]) -> Iterator[Triple]:
-        sql = f"SELECT * FROM edges{_where(filters)} ORDER BY triple, evidence"  # noqa: S608
+        sql = f"SELECT * FROM edges{_where(filters)} ORDER BY triple, evidence"  # noqa: S608  # our own names
         rows = self.ledger.database.rows(sql, values)
         for _, group in groupby(rows, key=lambda row: row[0]):
             yield _triple(list(group))

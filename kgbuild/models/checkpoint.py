@@ -299,7 +299,7 @@ def _read_weights(folder: Path) -> dict[str, Tensor]:
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
     """Read all tensors; one that is shared is stored once, its other names in the metadata."""
     with safe_open(path, framework="pt") as file:
-        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        state = {name: file.get_tensor(name) for name in file.keys()}
         aliases = file.metadata() or {}
     return state | {
         name: state[kept] for name, kept in aliases.items() if kept in state and name not in state

@@ -53,9 +53,9 @@ class RelexConfig:
     embed_ent_token: bool = True
     """Whether a label is represented by the token before it, or by its own first token."""
     embed_rel_token: bool = True
-    ent_token: str = "<<ENT>>"  # noqa: S105
-    sep_token: str = "<<SEP>>"  # noqa: S105
-    rel_token: str = "<<REL>>"  # noqa: S105
+    ent_token: str = "<<ENT>>"
+    sep_token: str = "<<SEP>>"
+    rel_token: str = "<<REL>>"
     max_len: int = 384
     """Words per text that the model was trained on."""
 

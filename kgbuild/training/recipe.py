@@ -1,4 +1,4 @@
-"""How the model in the box was made.
+"""How a model like the one in the box is made; its card says where its own run differed.
 
     python -m kgbuild.training.recipe DATA OUT --minutes 90
 

@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from kgbuild.training.data import UNTYPED, Record, Span
 
 UNKNOWN, NEGATIVE, POSITIVE = -1, 0, 1
+_SAMPLED_PAIRS = 0.3
+"""Share of the unlabelled pairs of a text, not annotated exhaustively, that count as negative."""
 _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|\n+")
 
 
@@ -151,7 +153,9 @@ class Examples:
             parts.append(part)
             budget -= len(part.text.split())
         labels = self._labels(parts)
-        return assemble(parts, *labels, self._mix.wordings["relations"]) if any(labels) else None
+        if not any(labels):
+            return None
+        return assemble(parts, *labels, self._mix.wordings["relations"], self._random)
 
     def _window(self, record: Record, words: int) -> Part:
         """Cut a window of whole sentences of about `words` words."""
@@ -237,6 +241,7 @@ def assemble(
     entity_labels: Sequence[Label],
     relation_labels: Sequence[Label],
     wordings: Mapping[str, Wording],
+    draw: random.Random,
 ) -> Example:
     """Join windows into one text and work out what is positive, negative and unknown."""
     text, offsets = "", []
@@ -257,7 +262,7 @@ def assemble(
         tuple(label.text for label in relation_labels),
         tuple(spans),
         _type_targets(parts, owners, entity_labels),
-        _relation_targets(parts, owners, spans, relation_labels, wordings),
+        _relation_targets(parts, owners, spans, relation_labels, wordings, draw),
         record.exhaustive_entities,
         record.exhaustive_relations,
     )
@@ -282,6 +287,7 @@ def _relation_targets(
     spans: Sequence[Span],
     labels: Sequence[Label],
     wordings: Mapping[str, Wording],
+    draw: random.Random,
 ) -> NDArray[np.int8]:
     n = len(owners)
     targets = np.full((n, n, len(labels)), NEGATIVE, np.int8)
@@ -293,7 +299,7 @@ def _relation_targets(
         for i in members:
             mentions[owners[i][1]].append(i)
         if not part.record.exhaustive_relations:
-            targets[block] = _within(part.record, mentions, members, labels)
+            targets[block] = _within(part.record, mentions, members, labels, draw)
         for head, name, tail in part.record.relations:
             if name in column and head in mentions and tail in mentions:
                 symmetric = wordings.get(name, Wording()).symmetric
@@ -309,8 +315,13 @@ def _within(
     mentions: Mapping[int, Sequence[int]],
     members: Sequence[int],
     labels: Sequence[Label],
+    draw: random.Random,
 ) -> NDArray[np.int8]:
-    """Inside a record that is not annotated exhaustively: what is known to be negative."""
+    """Inside a record that is not annotated exhaustively: what is known to be negative.
+
+    A sample of its other pairs counts as negative too: nearly all are, and without one a model
+    says yes to every pair once it is asked with the labels of such a text.
+    """
     index = {i: k for k, i in enumerate(members)}
     known = np.full((len(members), len(members), len(labels)), UNKNOWN, np.int8)
     if record.known_relations is not None:
@@ -318,6 +329,9 @@ def _within(
             if label.type in record.known_relations:
                 known[:, :, c] = NEGATIVE
         return known
+    for i, j in np.ndindex(known.shape[:2]):
+        if draw.random() < _SAMPLED_PAIRS:
+            known[i, j] = NEGATIVE
     pairs = [(h, t) for h, _, t in record.relations] + list(record.negative_pairs)
     for head, tail in {*pairs, *((t, h) for h, t in pairs)}:
         for i in mentions.get(head, ()):

@@ -48,6 +48,7 @@ def example(one, entities=("person", "company"), relations=("works for", "led by
         [label if isinstance(label, Label) else Label(label, label) for label in entities],
         [label if isinstance(label, Label) else Label(label, label) for label in relations],
         wordings or {},
+        random.Random(1),
     )
 
 
@@ -112,7 +113,7 @@ def test_mentions_without_a_type_have_unknown_labels():
 def test_entities_of_different_records_in_one_text_are_unrelated():
     one = record(exhaustive_re=False)
     parts = [clip(one, 0, len(TEXT)), clip(one, 0, len(TEXT))]
-    joined = assemble(parts, [Label("person", "person")], [Label("works for", "works for")], {})
+    joined = assemble(parts, [Label("person", "person")], [Label("works for", "works for")], {}, random.Random(1))
     assert [joined.text[s:e] for s, e in joined.mentions] == ["Ada", "Acme", "Acme", "Eve"] * 2
     assert joined.relations[ADA, ACME + 4, 0] == NEGATIVE
     assert joined.relations[ADA + 4, ACME + 4, 0] == POSITIVE

@@ -41,14 +41,30 @@ def record(**changes):
     return parse_record({**raw, **changes}, "made")
 
 
-def example(one, entities=("person", "company"), relations=("works for", "led by"), wordings=None):
+class Never(random.Random):
+    """Draws nothing: what is not known stays unknown."""
+
+    def random(self):
+        return 1.0
+
+
+NEVER = Never()
+
+
+def example(
+    one,
+    entities=("person", "company"),
+    relations=("works for", "led by"),
+    wordings=None,
+    draw=NEVER,
+):
     part = clip(one, 0, len(one.text))
     return assemble(
         [part],
         [label if isinstance(label, Label) else Label(label, label) for label in entities],
         [label if isinstance(label, Label) else Label(label, label) for label in relations],
         wordings or {},
-        random.Random(1),
+        draw,
     )
 
 
@@ -73,6 +89,15 @@ def test_where_it_is_not_only_annotated_pairs_tell_anything():
     assert targets[ADA, ACME].tolist() == [POSITIVE, NEGATIVE]
     assert targets[ACME, ADA].tolist() == [NEGATIVE, NEGATIVE]
     assert targets[ADA, EVE].tolist() == [UNKNOWN, UNKNOWN]
+
+
+def test_where_it_is_not_some_of_the_other_pairs_are_taken_for_negative():
+    drawn = [
+        example(record(exhaustive_re=False), draw=random.Random(seed)).relations[ADA, EVE].tolist()
+        for seed in range(20)
+    ]
+    assert [UNKNOWN, UNKNOWN] in drawn
+    assert [NEGATIVE, NEGATIVE] in drawn
 
 
 def test_relations_that_were_looked_for_are_negative_where_they_were_not_found():
@@ -113,7 +138,9 @@ def test_mentions_without_a_type_have_unknown_labels():
 def test_entities_of_different_records_in_one_text_are_unrelated():
     one = record(exhaustive_re=False)
     parts = [clip(one, 0, len(TEXT)), clip(one, 0, len(TEXT))]
-    joined = assemble(parts, [Label("person", "person")], [Label("works for", "works for")], {}, random.Random(1))
+    joined = assemble(
+        parts, [Label("person", "person")], [Label("works for", "works for")], {}, NEVER
+    )
     assert [joined.text[s:e] for s, e in joined.mentions] == ["Ada", "Acme", "Acme", "Eve"] * 2
     assert joined.relations[ADA, ACME + 4, 0] == NEGATIVE
     assert joined.relations[ADA + 4, ACME + 4, 0] == POSITIVE

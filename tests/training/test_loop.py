@@ -1,4 +1,5 @@
 import dataclasses
+import random
 from itertools import count, cycle
 
 import pytest
@@ -27,7 +28,8 @@ RECORD = parse_record(
 def example(relations=("works with",)):
     labels = [Label("person", "person"), Label("city", "city")]
     part = clip(RECORD, 0, len(RECORD.text))
-    return assemble([part], labels, [Label(name, name) for name in relations], {}, random.Random(1))
+    wanted = [Label(name, name) for name in relations]
+    return assemble([part], labels, wanted, {}, random.Random(1))
 
 
 @pytest.fixture

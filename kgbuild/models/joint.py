@@ -12,7 +12,7 @@ may look at all spans, and is shown all that stand above the threshold.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import pairwise, permutations
 
 import numpy as np
 import torch
@@ -220,6 +220,46 @@ class JointModel:
                 )
         return results
 
+    def relation_scores(
+        self,
+        texts: Sequence[str],
+        spans: Sequence[Sequence[tuple[int, int]]],
+        entity_labels: Sequence[str],
+        relation_labels: Sequence[str],
+        *,
+        batch_size: int | None = None,
+    ) -> list[Floats]:
+        """Score relations between given spans, all with all, whatever the model says of the spans.
+
+        Args:
+            texts: Each at most as long as the model's window.
+            spans: Of each text, N spans in characters. Of one that has more words than the model
+                reads as a span, the last words stand for it.
+            entity_labels: Stand in the prompt, as they do when spans are found.
+            relation_labels: R distinct labels.
+            batch_size: Texts that are run together; by default as many as suit the device.
+
+        Returns:
+            Of each text probabilities (N, N, R): head, tail, label; 0 from a span to itself, and
+            where a span touches no word.
+        """
+        labels = self.prompter.labels(entity_labels, relation_labels)
+        results = [np.zeros((len(of), len(of), len(relation_labels)), np.float32) for of in spans]
+        for indices, words in self._batches(texts, labels, batch_size):
+            at = [
+                [_touched(of, span, self.network.config.max_width) for span in spans[index]]
+                for index, of in zip(indices, words, strict=True)
+            ]
+            known = [[i for i, one in enumerate(of) if one is not None] for of in at]
+            pairs = [list(permutations(range(len(of)), 2)) for of in known]
+            with torch.inference_mode():
+                run = _Run(self, words, labels)
+                scores = run.score_pairs([[one for one in of if one] for of in at], pairs)
+            for index, of, chosen, scored in zip(indices, known, pairs, scores, strict=True):
+                for (head, tail), row in zip(chosen, scored, strict=True):
+                    results[index][of[head], of[tail]] = row
+        return results
+
     def _batches(
         self, texts: Sequence[str], labels: Labels, batch_size: int | None
     ) -> Iterator[tuple[list[int], list[Words]]]:
@@ -320,6 +360,12 @@ def _within_paragraphs(text: str, words: Words, found: Found) -> Found:
     paragraph = np.cumsum([0, *gaps])
     whole = paragraph[found.spans[:, 0]] == paragraph[found.spans[:, 1]]
     return Found(found.spans[whole], found.scores[whole])
+
+
+def _touched(words: Words, span: tuple[int, int], most: int) -> WordSpan | None:
+    """First and last word of those that share a character with `span`; `most` words at the most."""
+    touched = [i for i, (start, end) in enumerate(words.spans) if start < span[1] and span[0] < end]
+    return (max(touched[0], touched[-1] - most + 1), touched[-1]) if touched else None
 
 
 def _no_candidates(n_entities: int, n_relations: int) -> Candidates:

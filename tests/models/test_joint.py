@@ -105,3 +105,21 @@ def test_without_relation_labels_only_mentions_are_found(model):
     (prediction,) = model.predict(TEXTS[:1], ENTITIES, [], threshold=0.6)
     assert prediction.mentions
     assert prediction.relations == ()
+
+
+def test_relations_of_given_spans_score_as_those_of_found_ones(model):
+    found = model.candidates(TEXTS, ENTITIES, RELATIONS, threshold=0.6)
+    given = [[(start, end) for start, end in one.spans.tolist()] for one in found]
+    scored = model.relation_scores(TEXTS, given, ENTITIES, RELATIONS)
+    assert len(found[0].pairs) > 2
+    for one, scores in zip(found, scored, strict=True):
+        head, tail = one.pairs.T
+        np.testing.assert_allclose(scores[head, tail], one.pair_scores, atol=1e-5)
+
+
+def test_a_given_span_without_words_has_no_relations(model):
+    (scores,) = model.relation_scores(["Ada  London"], [[(0, 3), (3, 5), (5, 11)]], [], RELATIONS)
+    assert scores.shape == (3, 3, len(RELATIONS))
+    assert (scores[[0, 2], [2, 0]] > 0).all()
+    assert not scores[1].any()
+    assert not scores[:, 1].any()

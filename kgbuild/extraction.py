@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import permutations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,13 +104,48 @@ class Extractor:
 
         A document that cannot be processed comes back with an `error`; the others go on.
         """
+        for waiting in self._groups(documents):
+            yield from self._extract_together(waiting)
+
+    def candidates(self, documents: Iterable[Document]) -> Iterator[Candidates]:
+        """Read documents and decide nothing: what `decode` chooses from, in their order."""
+        for waiting in self._groups(documents):
+            yield from (candidates for _, _, candidates in self._scored(waiting))
+
+    def relations_between(self, document: Document, spans: Sequence[Span]) -> dict[Edge, float]:
+        """Score relations between given spans of a document, as far as one chunk holds both ends.
+
+        Returns:
+            The relations above their thresholds, whatever the types of their ends.
+        """
+        found = _Found(self.ontology, self._settings)
+        chunks = self._chunks(document)
+        inside = [[span for span in spans if _holds(one, span)] for one in chunks]
+        texts = [one.text for one in chunks]
+        local = [
+            [(start - one.start, end - one.start) for start, end in of]
+            for one, of in zip(chunks, inside, strict=True)
+        ]
+        for asked in self._passes:
+            scored = self._model.relation_scores(texts, local, *self._labels(asked))
+            for of, scores in zip(inside, scored, strict=True):
+                pairs = permutations(range(len(of)), 2)
+                found.add_relations(
+                    asked, ((of[h], of[t], scores[h, t].tolist()) for h, t in pairs)
+                )
+        return found.relations
+
+    def _groups(
+        self, documents: Iterable[Document]
+    ) -> Iterator[list[tuple[Document, tuple[Chunk, ...]]]]:
+        """Documents with their chunks, as many at a time as are run together."""
         waiting: list[tuple[Document, tuple[Chunk, ...]]] = []
         for document in documents:
             waiting.append((document, self._chunks(document)))
             if sum(len(chunks) for _, chunks in waiting) >= _TOGETHER:
-                yield from self._extract_together(waiting)
+                yield waiting
                 waiting = []
-        yield from self._extract_together(waiting)
+        yield waiting
 
     def _chunks(self, document: Document) -> tuple[Chunk, ...]:
         return tuple(chunk(document, budget=self._chunk_tokens, count=self._count))
@@ -202,13 +238,22 @@ class _Found:
                 if score > self._entity[name]:
                     known = self.types[span]
                     known[name] = max(score, known.get(name, 0.0))
-        for (head, tail), row in zip(
-            scored.pairs.tolist(), scored.pair_scores.tolist(), strict=True
-        ):
+        pairs = zip(scored.pairs.tolist(), scored.pair_scores.tolist(), strict=True)
+        self.add_relations(asked, ((spans[head], spans[tail], row) for (head, tail), row in pairs))
+
+    def add_relations(
+        self, asked: Pass, pairs: Iterable[tuple[Span, Span, Sequence[float]]]
+    ) -> None:
+        """Take in heads and tails with a score for each relation of the pass."""
+        for head, tail, row in pairs:
             for name, score in zip(asked.relations, row, strict=True):
                 if score > self._relation[name]:
-                    edge = (spans[head], name, spans[tail])
+                    edge = (head, name, tail)
                     self.relations[edge] = max(score, self.relations.get(edge, 0.0))
+
+
+def _holds(chunk: Chunk, span: Span) -> bool:
+    return chunk.start <= span[0] and span[1] <= chunk.end
 
 
 def coverage(text: str, chunks: Sequence[Chunk]) -> float:

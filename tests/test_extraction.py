@@ -3,6 +3,7 @@ import json
 import pytest
 
 from kgbuild.datatypes import Document
+from kgbuild.decoding import decode
 from kgbuild.errors import ModelError
 from kgbuild.extraction import Extractor, coverage, fingerprint_of, model_id
 from kgbuild.ontology import Ontology
@@ -145,3 +146,23 @@ def test_coverage_counts_characters_that_are_not_white_space():
     assert coverage(text, [Chunk("d", 0, 0, 5, "ab cd")]) == pytest.approx(4 / 6)
     assert coverage(text, [Chunk("d", 0, 0, 5, "ab cd"), Chunk("d", 1, 3, 9, "cd  ef")]) == 1.0
     assert coverage(" \n", []) == 1.0
+
+
+def test_candidates_are_what_the_extraction_is_decoded_from(extractor):
+    document = Document("d", TEXT * 3)
+    (candidates,) = extractor.candidates([document])
+    (found,) = extract(extractor, document.text)
+    mentions, relations = decode("d", document.text, candidates, ONTOLOGY, extractor.model_id)
+    assert [m.span for m in mentions] == [m.span for m in found.extraction.mentions]
+    assert len(relations) == len(found.extraction.relations)
+
+
+def test_relations_between_given_spans_score_as_between_found_ones(extractor):
+    document = Document("d", TEXT * 3)
+    (candidates,) = extractor.candidates([document])
+    given = extractor.relations_between(document, list(candidates.types))
+    assert candidates.relations
+    assert {edge: given[edge] for edge in candidates.relations} == pytest.approx(
+        candidates.relations, abs=1e-4
+    )
+    assert extractor.relations_between(Document("d", ""), []) == {}

@@ -7,7 +7,7 @@ ever truncated. Chunks of many documents are run together; each document is deco
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import permutations
@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING
 from kgbuild.chunking import chunk
 from kgbuild.datatypes import Chunk, Document, Extraction, Span
 from kgbuild.decoding import Candidates, Edge, decode
-from kgbuild.errors import KgbuildError, ModelError
+from kgbuild.errors import KgbuildError, ModelError, OntologyError
 from kgbuild.ontology import Ontology
+from kgbuild.ontology.types import AnyType
 from kgbuild.passes import Pass, plan
+from kgbuild.scores import calibrated, raw
 
 if TYPE_CHECKING:
     import torch
@@ -69,27 +71,22 @@ class Extracted:
     error: str | None = None
 
 
-class Extractor:
-    """Finds what an ontology defines in documents.
+class Scorer:
+    """Scores everything that an ontology defines in documents, and decides nothing.
 
     Args:
-        model: A name or folder that `kgbuild.models.load_model` takes.
+        model: Is loaded, and may be in training.
         ontology: What to look for.
-        device: `auto` takes a GPU if there is one.
+        settings: How texts are cut, and the thresholds of types that have none of their own.
 
     Raises:
-        ModelError: The model cannot be loaded, or there is no such device.
         OntologyError: A label is too long for the model.
     """
 
-    def __init__(self, model: str | Path, ontology: Ontology, *, device: str = "auto") -> None:
-        from kgbuild.models import load_model, model_folder
-
+    def __init__(self, model: "JointModel", ontology: Ontology, settings: Settings) -> None:
         self.ontology = ontology
-        self.model_id = model_id(model)
-        self.fingerprint = fingerprint_of(model, ontology)
-        self._settings = Settings.read(model_folder(model))
-        self._model: JointModel = load_model(model, *_placement(device))
+        self._settings = settings
+        self._model = model
         self._passes = plan(ontology, self._prompt_size, self._prompt_budget)
         self._pairable = [one.pairable(ontology) for one in self._passes]
         used = (
@@ -98,14 +95,6 @@ class Extractor:
             else 0
         )
         self._chunk_tokens = min(self._settings.text_tokens, self._model.window - used)
-
-    def extract(self, documents: Iterable[Document]) -> Iterator[Extracted]:
-        """Read documents, in their order and without holding more than a few of them.
-
-        A document that cannot be processed comes back with an `error`; the others go on.
-        """
-        for waiting in self._groups(documents):
-            yield from self._extract_together(waiting)
 
     def candidates(self, documents: Iterable[Document]) -> Iterator[Candidates]:
         """Read documents and decide nothing: what `decode` chooses from, in their order."""
@@ -150,20 +139,6 @@ class Extractor:
     def _chunks(self, document: Document) -> tuple[Chunk, ...]:
         return tuple(chunk(document, budget=self._chunk_tokens, count=self._count))
 
-    def _extract_together(
-        self, waiting: Sequence[tuple[Document, tuple[Chunk, ...]]]
-    ) -> Iterator[Extracted]:
-        """Run the chunks of several documents together; if that fails, one document at a time."""
-        try:
-            yield from [self._finish(*one) for one in self._scored(waiting)]
-        except (KgbuildError, RuntimeError, MemoryError) as error:
-            if len(waiting) == 1:
-                document, chunks = waiting[0]
-                yield Extracted(document, chunks, None, _reason(error))
-                return
-            for one in waiting:
-                yield from self._extract_together([one])
-
     def _scored(
         self, waiting: Sequence[tuple[Document, tuple[Chunk, ...]]]
     ) -> Iterator[tuple[Document, tuple[Chunk, ...], Candidates]]:
@@ -184,15 +159,6 @@ class Extractor:
         for (document, of), candidates in zip(waiting, found, strict=True):
             yield document, of, Candidates(candidates.types, candidates.relations)
 
-    def _finish(
-        self, document: Document, chunks: tuple[Chunk, ...], candidates: Candidates
-    ) -> Extracted:
-        mentions, relations = decode(
-            document.id, document.text, candidates, self.ontology, self.model_id
-        )
-        covered = coverage(document.text, chunks)
-        return Extracted(document, chunks, Extraction(document.id, mentions, relations, covered))
-
     def _labels(self, asked: Pass) -> tuple[list[str], list[str]]:
         return (
             [self.ontology.entities[name].label for name in asked.entities],
@@ -211,23 +177,77 @@ class Extractor:
         return int(self._model.window * self._settings.prompt_share)
 
 
+class Extractor(Scorer):
+    """Finds what an ontology defines in documents.
+
+    Args:
+        model: A name or folder that `kgbuild.models.load_model` takes.
+        ontology: What to look for.
+        device: `auto` takes a GPU if there is one.
+
+    Raises:
+        ModelError: The model cannot be loaded, or there is no such device.
+        OntologyError: A label is too long for the model, or the ontology's scores are calibrated
+            for another model.
+    """
+
+    def __init__(self, model: str | Path, ontology: Ontology, *, device: str = "auto") -> None:
+        from kgbuild.models import load_model, model_folder
+
+        self.model_id = model_id(model)
+        self.fingerprint = fingerprint_of(model, ontology)
+        if ontology.calibrated_for not in ("", self.model_id):
+            raise OntologyError(
+                f"ontology `{ontology.name}`: its scores are calibrated for the model"
+                f" {ontology.calibrated_for}, not {self.model_id}; run `kgbuild calibrate` again"
+            )
+        settings = Settings.read(model_folder(model))
+        super().__init__(load_model(model, *placement(device)), ontology, settings)
+
+    def extract(self, documents: Iterable[Document]) -> Iterator[Extracted]:
+        """Read documents, in their order and without holding more than a few of them.
+
+        A document that cannot be processed comes back with an `error`; the others go on.
+        """
+        for waiting in self._groups(documents):
+            yield from self._extract_together(waiting)
+
+    def _extract_together(
+        self, waiting: Sequence[tuple[Document, tuple[Chunk, ...]]]
+    ) -> Iterator[Extracted]:
+        """Run the chunks of several documents together; if that fails, one document at a time."""
+        try:
+            yield from [self._finish(*one) for one in self._scored(waiting)]
+        except (KgbuildError, RuntimeError, MemoryError) as error:
+            if len(waiting) == 1:
+                document, chunks = waiting[0]
+                yield Extracted(document, chunks, None, _reason(error))
+                return
+            for one in waiting:
+                yield from self._extract_together([one])
+
+    def _finish(
+        self, document: Document, chunks: tuple[Chunk, ...], candidates: Candidates
+    ) -> Extracted:
+        mentions, relations = decode(
+            document.id, document.text, candidates, self.ontology, self.model_id
+        )
+        covered = coverage(document.text, chunks)
+        return Extracted(document, chunks, Extraction(document.id, mentions, relations, covered))
+
+
 class _Found:
     """Collects what the passes find in one document; of the same thing found twice, the better."""
 
     def __init__(self, ontology: Ontology, settings: Settings) -> None:
         self.types: dict[Span, dict[str, float]] = defaultdict(dict)
         self.relations: dict[Edge, float] = {}
-        self._entity = {
-            name: settings.threshold if type.threshold is None else type.threshold
-            for name, type in ontology.entities.items()
-        }
-        self._relation = {
-            name: settings.relation_threshold if type.threshold is None else type.threshold
-            for name, type in ontology.relations.items()
-        }
+        self._ontology = ontology
+        self._entity = _least_scores(ontology.entities, settings.threshold)
+        self._relation = _least_scores(ontology.relations, settings.relation_threshold)
 
     def least_score(self, asked: Pass) -> float:
-        """The lowest threshold of a pass's entity types."""
+        """The lowest raw score at which one of a pass's entity types counts."""
         return min((self._entity[name] for name in asked.entities), default=1.0)
 
     def add(self, offset: int, asked: Pass, scored: "Scored") -> None:
@@ -237,7 +257,8 @@ class _Found:
             for name, score in zip(asked.entities, row, strict=True):
                 if score > self._entity[name]:
                     known = self.types[span]
-                    known[name] = max(score, known.get(name, 0.0))
+                    worth = calibrated(score, self._ontology.entities[name].calibration)
+                    known[name] = max(worth, known.get(name, 0.0))
         pairs = zip(scored.pairs.tolist(), scored.pair_scores.tolist(), strict=True)
         self.add_relations(asked, ((spans[head], spans[tail], row) for (head, tail), row in pairs))
 
@@ -249,7 +270,16 @@ class _Found:
             for name, score in zip(asked.relations, row, strict=True):
                 if score > self._relation[name]:
                     edge = (head, name, tail)
-                    self.relations[edge] = max(score, self.relations.get(edge, 0.0))
+                    worth = calibrated(score, self._ontology.relations[name].calibration)
+                    self.relations[edge] = max(worth, self.relations.get(edge, 0.0))
+
+
+def _least_scores(types: Mapping[str, AnyType], default: float) -> dict[str, float]:
+    """Per type, the raw score at its threshold, or at `default` where it has none."""
+    return {
+        name: raw(default if type.threshold is None else type.threshold, type.calibration)
+        for name, type in types.items()
+    }
 
 
 def _holds(chunk: Chunk, span: Span) -> bool:
@@ -293,7 +323,7 @@ def fingerprint_of(model: str | Path, ontology: Ontology) -> str:
     return f"{model_id(model)}+{ontology.fingerprint[:16]}+{_REVISION}"
 
 
-def _placement(device: str) -> tuple[str, "torch.dtype | None"]:
+def placement(device: str) -> tuple[str, "torch.dtype | None"]:
     """Choose a device, and the fastest number format that it computes in."""
     import torch
 

@@ -17,7 +17,7 @@ FOLDERS = {name: ROOT / name for name in ("kgbuild", "connectors", "cli", "ontol
 # A room is a folder or a module; these are modules with others behind them. New ones join here.
 ROOMS = {
     "decoding": {"literals"},
-    "extraction": {"passes"},
+    "extraction": {"passes", "scores"},
     "graph": {"ingestion"},
 }
 ROOM_OF = {module: room for room, modules in ROOMS.items() for module in modules}

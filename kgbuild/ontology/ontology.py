@@ -34,6 +34,7 @@ class Ontology:
 
     Attributes:
         prefix: What the IRIs of types and entities start with.
+        calibrated_for: The id of the model that the types' calibrations were made with.
 
     Raises:
         OntologyError: The types contradict each other. The message has a line for each problem.
@@ -43,6 +44,7 @@ class Ontology:
     prefix: str = ""
     entities: Mapping[str, EntityType] = field(default_factory=dict)
     relations: Mapping[str, RelationType] = field(default_factory=dict)
+    calibrated_for: str = ""
 
     def __post_init__(self) -> None:
         prefix = self.prefix or f"https://example.org/{quote(self.name, errors='replace')}#"
@@ -163,9 +165,11 @@ class Ontology:
     @cached_property
     def _content(self) -> dict[str, Any]:
         """The ontology as plain data: a file's long form, without what is at its default."""
+        calibrated = {"calibrated_for": self.calibrated_for} if self.calibrated_for else {}
         return {
             "name": self.name,
             "prefix": self.prefix,
+            **calibrated,
             "entities": {name: _details(entity) for name, entity in self.entities.items()},
             "relations": {name: _details(relation) for name, relation in self.relations.items()},
         }

@@ -129,6 +129,7 @@ class _Reader:
         readers: dict[str, _Read] = {
             "name": self.text,
             "prefix": self.text,
+            "calibrated_for": self.text,
             "entities": self.entities,
             "relations": self.relations,
         }
@@ -142,6 +143,7 @@ class _Reader:
             "is_a": self.text,
             "literal": self.text,
             "threshold": self.number,
+            "calibration": self.slope_and_offset,
         }
         return {
             name: EntityType(name, **self.details(details, (*key, name), readers))
@@ -162,6 +164,7 @@ class _Reader:
             "inverse_functional": self.flag,
             "transitive": self.flag,
             "threshold": self.number,
+            "calibration": self.slope_and_offset,
         }
         return {
             name: RelationType(name, **self.details(details, (*key, name), readers))
@@ -220,6 +223,13 @@ class _Reader:
         except (TypeError, ValueError):
             self.report(node, key, "is not a number; write one such as 0.5")
             return None
+
+    def slope_and_offset(self, node: yaml.Node, key: Key) -> tuple[float, float] | None:
+        items = node.value if isinstance(node, yaml.SequenceNode) else []
+        numbers = [value for item in items if (value := self.number(item, key)) is not None]
+        if len(items) != 2:
+            self.report(node, key, "is not two numbers; run `kgbuild calibrate` again")
+        return (numbers[0], numbers[1]) if len(items) == len(numbers) == 2 else None
 
     def flag(self, node: yaml.Node, key: Key) -> bool | None:
         value = _FLAGS.get(str(node.value).lower())

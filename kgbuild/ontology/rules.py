@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from itertools import islice
+from math import isfinite
 from typing import NamedTuple
 
 from kgbuild.ontology.types import (
@@ -86,6 +87,7 @@ def _common_rules(types: Mapping[str, AnyType]) -> Iterator[Problem]:
         yield from _at((name,), _wording_rules(record))
         yield from _at((name,), _hierarchy_rules(name, types))
         yield from _at((name,), _threshold_rules(record.threshold))
+        yield from _at((name,), _calibration_rules(record.calibration))
         if record.name != name:
             yield Problem((name,), f"is called `{record.name}`; file it under that name")
     yield from _same_words(types)
@@ -133,6 +135,13 @@ def _hierarchy_rules(name: str, types: Mapping[str, AnyType]) -> Iterator[Proble
 def _threshold_rules(threshold: float | None) -> Iterator[Problem]:
     if threshold is not None and not 0 <= threshold <= 1:
         yield Problem(("threshold",), f"{threshold} is outside 0 to 1; give a score in between")
+
+
+def _calibration_rules(calibration: tuple[float, float] | None) -> Iterator[Problem]:
+    slope, offset = calibration or (1.0, 0.0)
+    if not (isfinite(slope) and isfinite(offset) and slope > 0):
+        hint = "the slope must be above 0; run `kgbuild calibrate` again"
+        yield Problem(("calibration",), f"{slope}, {offset} is no calibration: {hint}")
 
 
 def _literal_rules(entity: EntityType, entities: Entities) -> Iterator[Problem]:

@@ -19,6 +19,7 @@ class EntityType:
         is_a: The type above it.
         literal: For a value rather than a thing: how to normalise it (`date`, `number`, `text`).
         threshold: The least score of a mention; the extractor's own, if not given.
+        calibration: Slope and offset of the score's log-odds; `kgbuild calibrate` finds them.
     """
 
     name: str
@@ -28,6 +29,7 @@ class EntityType:
     is_a: str | None = None
     literal: str | None = None
     threshold: float | None = None
+    calibration: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "label", self.label or self.name)
@@ -48,6 +50,7 @@ class RelationType:
         functional: A head has at most one tail.
         inverse_functional: A tail has at most one head.
         threshold: The least score of a relation; the extractor's own, if not given.
+        calibration: Slope and offset of the score's log-odds.
     """
 
     name: str
@@ -63,6 +66,7 @@ class RelationType:
     inverse_functional: bool = False
     transitive: bool = False
     threshold: float | None = None
+    calibration: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "label", self.label or self.name)

@@ -4,14 +4,20 @@ A record is a line of JSON: `text`, `entities` (a type and the spans of all ment
 between entities, and whether the annotation is exhaustive. An example is what the model sees: a
 text of one or several records of a source, a choice of labels, and for every span and pair whether
 it is positive, negative or not known. What a source does not annotate is unknown, not negative.
+
+A line may also be a single judged fact: `text`, `head`, `relation` and `tail` in the words of the
+text, and `accepted`, true or false. It says nothing about anything else in its text.
 """
 
 import gzip
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from kgbuild.errors import DocumentError
 
 Span = tuple[int, int]
 UNTYPED = frozenset({"entity", "nominal"})
@@ -27,6 +33,7 @@ class Record:
         relations: (head entity, type, tail entity).
         known_relations: The relation types that were looked for in this text; None: all of the
             source's.
+        denied: Like `relations`, but of what does not hold.
         entity_types: The source's inventory where it comes with the record: name → description.
         relation_types: Likewise.
         relation_ends: Of those relation types: the types of head and tail.
@@ -43,6 +50,7 @@ class Record:
     exhaustive_relations: bool
     known_relations: frozenset[str] | None = None
     negative_pairs: tuple[tuple[int, int], ...] = ()
+    denied: tuple[tuple[int, str, int], ...] = ()
     entity_types: Mapping[str, str] = field(default_factory=dict)
     relation_types: Mapping[str, str] = field(default_factory=dict)
     relation_ends: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = field(
@@ -53,6 +61,22 @@ class Record:
     def group(self) -> str:
         """Records of one group share an inventory of types."""
         return "|".join(sorted(self.relation_types)) or f"{self.source}/{self.domain}"
+
+
+def read_set(path: Path) -> list[Record]:
+    """Read a whole file of annotated records.
+
+    Raises:
+        DocumentError: It cannot be read, holds no record, or a line is not one.
+    """
+    try:
+        records = list(read_records(path))
+    except (OSError, EOFError, ValueError) as error:
+        reason = str(error) if str(path) in str(error) else f"{path}: cannot be read: {error}"
+        raise DocumentError(reason) from error
+    if not records:
+        raise DocumentError(f"{path}: is empty; write one annotated record a line")
+    return records
 
 
 def read_records(path: Path) -> Iterator[Record]:
@@ -68,26 +92,36 @@ def read_records(path: Path) -> Iterator[Record]:
                 continue
             try:
                 yield parse_record(json.loads(line), path.name.split(".")[0])
-            except (KeyError, TypeError, ValueError) as error:
+            except KeyError as error:
+                reason = f"{path}:{number}: not an annotated record: it has no {error}"
+                raise ValueError(reason) from error
+            except (AttributeError, TypeError, ValueError) as error:
                 raise ValueError(f"{path}:{number}: not an annotated record: {error}") from error
 
 
 def parse_record(raw: Mapping[str, Any], source: str) -> Record:
-    """Turn one parsed line into a record."""
+    """Turn one parsed line into a record.
+
+    Raises:
+        KeyError, TypeError, ValueError: It is none.
+    """
+    if "accepted" in raw:
+        raw = _judged_fact(raw)
     entities = raw["entities"]
     known = raw.get("annotated_relations")
-    return Record(
+    record = Record(
         id=str(raw.get("id", "")),
         source=str(raw.get("source", source)),
         domain=str(raw.get("domain", "")),
         text=raw["text"],
         types=tuple(entity["type"] for entity in entities),
         mentions=tuple(tuple((s, e) for s, e in entity["mentions"]) for entity in entities),
-        relations=tuple((r["head"], r["type"], r["tail"]) for r in raw.get("relations", [])),
+        relations=_triples(raw.get("relations", [])),
         exhaustive_entities=bool(raw.get("exhaustive_ner", True)),
         exhaustive_relations=bool(raw.get("exhaustive_re", True)),
         known_relations=frozenset(known) if known is not None else None,
         negative_pairs=_negative_pairs(raw),
+        denied=_triples(raw.get("negated", [])),
         relation_ends={
             name: (tuple(type.get("head", ())), tuple(type.get("tail", ())))
             for name, type in raw.get("relation_types", {}).items()
@@ -97,6 +131,55 @@ def parse_record(raw: Mapping[str, Any], source: str) -> Record:
             n: t.get("description", "") for n, t in raw.get("relation_types", {}).items()
         },
     )
+    _check(record)
+    return record
+
+
+def _triples(raw: Sequence[Mapping[str, Any]]) -> tuple[tuple[int, str, int], ...]:
+    return tuple((one["head"], one["type"], one["tail"]) for one in raw)
+
+
+def _check(record: Record) -> None:
+    """Refuse spans that lie outside the text, and ends that are no entities."""
+    if not isinstance(record.text, str):
+        raise TypeError("its `text` is not text")
+    for start, end in (span for spans in record.mentions for span in spans):
+        if not 0 <= start < end <= len(record.text):
+            raise ValueError(f"no words at {start} to {end} of its {len(record.text)} characters")
+    n_entities = len(record.types)
+    ends = [end for head, _, tail in (*record.relations, *record.denied) for end in (head, tail)]
+    for end in (*ends, *(end for pair in record.negative_pairs for end in pair)):
+        if not 0 <= end < n_entities:
+            raise ValueError(
+                f"a relation's end is {end}, but its entities are 0 to {n_entities - 1}"
+            )
+
+
+def _judged_fact(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """A fact that somebody accepted or rejected, as a record that says nothing else."""
+    if not isinstance(raw["accepted"], bool):
+        raise ValueError("`accepted` must be true or false")
+    entities = []
+    for side in ("head", "tail"):
+        places = _places(raw["text"], raw[side])
+        if not places:
+            raise ValueError(f"its {side} {raw[side]!r} is not in its text")
+        entities.append({"type": raw.get(f"{side}_type", "entity"), "mentions": places})
+    return {
+        **{key: raw[key] for key in ("id", "source", "domain", "text") if key in raw},
+        "entities": entities,
+        "relations" if raw["accepted"] else "negated": [
+            {"head": 0, "type": raw["relation"], "tail": 1}
+        ],
+        "exhaustive_ner": False,
+        "exhaustive_re": False,
+    }
+
+
+def _places(text: str, words: str) -> list[Span]:
+    """Everywhere that the words stand in the text, whole."""
+    pattern = rf"(?<!\w){re.escape(words)}(?!\w)" if words else r"(?!)"
+    return [match.span() for match in re.finditer(pattern, text)]
 
 
 def _negative_pairs(raw: Mapping[str, Any]) -> tuple[tuple[int, int], ...]:

@@ -2,8 +2,8 @@
 
 Three things make a model answer labels it has never seen: labels are reworded, described, turned
 round or left out at random; labels that are not in the text come from the same inventory, so that
-they are hard to tell apart; and several records share one input, so that most pairs of entities
-are unrelated, as in real text.
+they are hard to tell apart, those that resemble what is in the text first; and several records
+share one input, so that most pairs of entities are unrelated, as in real text.
 """
 
 import random
@@ -19,6 +19,7 @@ import yaml
 from numpy.typing import NDArray
 
 from kgbuild.training.data import UNTYPED, Record, Span
+from kgbuild.training.inventory import Inventory, Likeness
 
 UNKNOWN, NEGATIVE, POSITIVE = -1, 0, 1
 _SAMPLED_PAIRS = 0.3
@@ -90,6 +91,8 @@ class Mix:
     describe: float = 0.15
     drop_labels: float = 0.3
     """How often some of the labels that the text does not need are left out."""
+    hard: float = 0.5
+    """How often types that are easily taken for those in the text come first among the others."""
     wordings: Mapping[str, Mapping[str, Wording]] = field(default_factory=lambda: load_wordings())
 
 
@@ -125,14 +128,14 @@ class Examples:
         self._names = sorted(records)
         self._weights = [weights.get(name, 1.0) for name in self._names]
         self._groups: dict[str, list[list[Record]]] = {}
-        self._inventory: dict[str, tuple[list[str], list[str]]] = {}
+        self._inventory: dict[str, Inventory] = {}
         for name in self._names:
             groups: dict[str, list[Record]] = defaultdict(list)
             for record in records[name]:
                 groups[record.group].append(record)
             self._groups[name] = list(groups.values())
             for key, members in groups.items():
-                self._inventory[key] = _inventory(members)
+                self._inventory[key] = Inventory(members)
 
     def __iter__(self) -> Iterator[Example]:
         while True:
@@ -173,16 +176,17 @@ class Examples:
 
     def _labels(self, parts: Sequence[Part]) -> tuple[list[Label], list[Label]]:
         record = parts[0].record
-        entity_types, relation_types = self._inventory[record.group]
+        inventory = self._inventory[record.group]
         present, related = set(), set()
         for part in parts:
             inside = {entity for entity, _ in part.mentions}
             present |= {part.record.types[e] for e in inside}
-            related |= {r for h, r, t in part.record.relations if {h, t} <= inside}
+            said = (*part.record.relations, *part.record.denied)
+            related |= {name for head, name, tail in said if {head, tail} <= inside}
             if part.record.known_relations is not None:
                 related |= part.record.known_relations
-        entity = self._choose(present - UNTYPED, entity_types, self._mix.max_entity_labels)
-        relation = self._choose(related, relation_types, self._mix.max_relation_labels)
+        entity = self._choose(present - UNTYPED, inventory.entities, self._mix.max_entity_labels)
+        relation = self._choose(related, inventory.relations, self._mix.max_relation_labels)
         if record.known_relations is not None:
             relation = [name for name in relation if name in related]
         return (
@@ -190,18 +194,30 @@ class Examples:
             self._worded("relations", relation, record.relation_types),
         )
 
-    def _choose(self, needed: set[str], inventory: Sequence[str], most: int) -> list[str]:
+    def _choose(self, needed: set[str], inventory: Likeness, most: int) -> list[str]:
         kept = sorted(needed)
         self._random.shuffle(kept)
         kept = kept[:most]
-        others = [name for name in inventory if name not in needed]
-        self._random.shuffle(others)
         room = most - len(kept)
         if self._random.random() < self._mix.drop_labels:
             room = self._random.randint(0, room)
-        chosen = kept + others[: max(room, 0)]
+        chosen = kept + self._others(needed, inventory)[:room]
         self._random.shuffle(chosen)
         return chosen
+
+    def _others(self, needed: set[str], inventory: Likeness) -> list[str]:
+        """The types that are not needed, in random order, now and then the likest rather first.
+
+        An order with weights is that of u ** (1 / weight), u uniform (Efraimidis and Spirakis
+        2006).
+        """
+        hard = self._random.random() < self._mix.hard
+
+        def key(name: str) -> float:
+            weight = 1.0 + 8.0 * inventory.likest(name, needed) if hard else 1.0
+            return float(self._random.random() ** (1.0 / weight))
+
+        return sorted((name for name in inventory.names if name not in needed), key=key)[::-1]
 
     def _worded(self, kind: str, names: Sequence[str], own: Mapping[str, str]) -> list[Label]:
         labels: dict[str, Label] = {}
@@ -255,7 +271,6 @@ def assemble(
         for p, part in enumerate(parts)
         for _, (s, e) in part.mentions
     ]
-    record = parts[0].record
     return Example(
         text,
         tuple(label.text for label in entity_labels),
@@ -263,8 +278,8 @@ def assemble(
         tuple(spans),
         _type_targets(parts, owners, entity_labels),
         _relation_targets(parts, owners, spans, relation_labels, wordings, draw),
-        record.exhaustive_entities,
-        record.exhaustive_relations,
+        all(part.record.exhaustive_entities for part in parts),
+        all(part.record.exhaustive_relations for part in parts),
     )
 
 
@@ -304,6 +319,9 @@ def _relation_targets(
             if name in column and head in mentions and tail in mentions:
                 symmetric = wordings.get(name, Wording()).symmetric
                 _mark(targets, mentions[head], mentions[tail], column[name], spans, symmetric)
+        for head, name, tail in part.record.denied:
+            if name in column and head in mentions and tail in mentions:
+                targets[np.ix_(mentions[head], mentions[tail], [column[name]])] = NEGATIVE
     for c, label in enumerate(labels):
         if label.inverse:
             targets[:, :, c] = targets[:, :, c].T.copy()
@@ -361,14 +379,6 @@ def _mark(
     targets[i, j, column] = POSITIVE
     if symmetric:
         targets[j, i, column] = POSITIVE
-
-
-def _inventory(records: Sequence[Record]) -> tuple[list[str], list[str]]:
-    entity, relation = set(), set()
-    for record in records:
-        entity |= set(record.entity_types) | set(record.types)
-        relation |= set(record.relation_types) | {name for _, name, _ in record.relations}
-    return sorted(entity - UNTYPED), sorted(relation)
 
 
 def _camel(text: str) -> str:

@@ -99,7 +99,7 @@ class Scorer:
     def candidates(self, documents: Iterable[Document]) -> Iterator[Candidates]:
         """Read documents and decide nothing: what `decode` chooses from, in their order."""
         for waiting in self._groups(documents):
-            yield from (candidates for _, _, candidates in self._scored(waiting))
+            yield from self.score([chunks for _, chunks in waiting])
 
     def relations_between(self, document: Document, spans: Sequence[Span]) -> dict[Edge, float]:
         """Score relations between given spans of a document, as far as one chunk holds both ends.
@@ -108,7 +108,7 @@ class Scorer:
             The relations above their thresholds, whatever the types of their ends.
         """
         found = _Found(self.ontology, self._settings)
-        chunks = self._chunks(document)
+        chunks = self.chunks(document)
         inside = [[span for span in spans if _holds(one, span)] for one in chunks]
         texts = [one.text for one in chunks]
         local = [
@@ -130,20 +130,20 @@ class Scorer:
         """Documents with their chunks, as many at a time as are run together."""
         waiting: list[tuple[Document, tuple[Chunk, ...]]] = []
         for document in documents:
-            waiting.append((document, self._chunks(document)))
+            waiting.append((document, self.chunks(document)))
             if sum(len(chunks) for _, chunks in waiting) >= _TOGETHER:
                 yield waiting
                 waiting = []
         yield waiting
 
-    def _chunks(self, document: Document) -> tuple[Chunk, ...]:
+    def chunks(self, document: Document) -> tuple[Chunk, ...]:
+        """Cut a document so that each chunk fits the window together with the labels."""
         return tuple(chunk(document, budget=self._chunk_tokens, count=self._count))
 
-    def _scored(
-        self, waiting: Sequence[tuple[Document, tuple[Chunk, ...]]]
-    ) -> Iterator[tuple[Document, tuple[Chunk, ...], Candidates]]:
-        found = [_Found(self.ontology, self._settings) for _ in waiting]
-        chunks = [(i, one) for i, (_, of) in enumerate(waiting) for one in of]
+    def score(self, cut: Sequence[Sequence[Chunk]]) -> list[Candidates]:
+        """Run the chunks of several documents together; one result for each document."""
+        found = [_Found(self.ontology, self._settings) for _ in cut]
+        chunks = [(i, one) for i, of in enumerate(cut) for one in of]
         for start in range(0, len(chunks), _TOGETHER):
             part = chunks[start : start + _TOGETHER]
             texts = [one.text for _, one in part]
@@ -156,8 +156,7 @@ class Scorer:
                 )
                 for (i, one), scores in zip(part, scored, strict=True):
                     found[i].add(one.start, asked, scores)
-        for (document, of), candidates in zip(waiting, found, strict=True):
-            yield document, of, Candidates(candidates.types, candidates.relations)
+        return [Candidates(one.types, one.relations) for one in found]
 
     def _labels(self, asked: Pass) -> tuple[list[str], list[str]]:
         return (
@@ -196,11 +195,7 @@ class Extractor(Scorer):
 
         self.model_id = model_id(model)
         self.fingerprint = fingerprint_of(model, ontology)
-        if ontology.calibrated_for not in ("", self.model_id):
-            raise OntologyError(
-                f"ontology `{ontology.name}`: its scores are calibrated for the model"
-                f" {ontology.calibrated_for}, not {self.model_id}; run `kgbuild calibrate` again"
-            )
+        check_calibration(ontology, self.model_id)
         settings = Settings.read(model_folder(model))
         super().__init__(load_model(model, *placement(device)), ontology, settings)
 
@@ -217,7 +212,10 @@ class Extractor(Scorer):
     ) -> Iterator[Extracted]:
         """Run the chunks of several documents together; if that fails, one document at a time."""
         try:
-            yield from [self._finish(*one) for one in self._scored(waiting)]
+            scored = self.score([chunks for _, chunks in waiting])
+            yield from [
+                self._finish(*one, found) for one, found in zip(waiting, scored, strict=True)
+            ]
         except (KgbuildError, RuntimeError, MemoryError) as error:
             if len(waiting) == 1:
                 document, chunks = waiting[0]
@@ -316,6 +314,19 @@ def model_id(model: str | Path) -> str:
                 digest.update(hashlib.file_digest(file, "sha256").digest())
     name = model if not Path(model).is_dir() else folder.resolve().name
     return f"{name}@{digest.hexdigest()[:12]}"
+
+
+def check_calibration(ontology: Ontology, model_id: str) -> None:
+    """Make sure that an ontology's scores may be used with a model.
+
+    Raises:
+        OntologyError: They are calibrated for another one.
+    """
+    if ontology.calibrated_for not in ("", model_id):
+        raise OntologyError(
+            f"ontology `{ontology.name}`: its scores are calibrated for the model"
+            f" {ontology.calibrated_for}, not {model_id}; run `kgbuild calibrate` again"
+        )
 
 
 def fingerprint_of(model: str | Path, ontology: Ontology) -> str:

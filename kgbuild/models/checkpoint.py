@@ -121,7 +121,11 @@ def window(folder: Path) -> int:
     Encoders with absolute positions have a hard limit; those with relative ones read any length,
     and twice the training length keeps them in the range that they know.
     """
-    values = read_config(folder)
+    return window_of(read_config(folder))
+
+
+def window_of(values: Mapping[str, Any]) -> int:
+    """The same for a configuration that is at hand."""
     encoder: dict[str, Any] = values["encoder_config"]
     kind = encoder.get("model_type", _DEFAULT_ENCODER)
     if kind in ("deberta-v2", "deberta"):
@@ -138,7 +142,7 @@ def load(folder: Path) -> tuple[Relex, Prompter]:
     """
     values = read_config(folder)
     config = RelexConfig.from_mapping(values)
-    tokenizer = _read_tokenizer(folder)
+    tokenizer = read_tokenizer(folder)
     _check_tokens(tokenizer, values, folder)
     with torch.device("meta"):
         model = Relex(config, build_transformer(values["encoder_config"]))
@@ -223,7 +227,12 @@ def make_prompter(tokenizer: Tokenizer, values: Mapping[str, Any]) -> Prompter:
     )
 
 
-def _read_tokenizer(folder: Path) -> Tokenizer:
+def read_tokenizer(folder: Path) -> Tokenizer:
+    """Read a checkpoint's tokenizer.
+
+    Raises:
+        ModelError: There is none, or it cannot be read.
+    """
     path = folder / "tokenizer.json"
     try:
         if path.exists():

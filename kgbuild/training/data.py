@@ -173,6 +173,7 @@ def _judged_fact(raw: Mapping[str, Any]) -> dict[str, Any]:
         ],
         "exhaustive_ner": False,
         "exhaustive_re": False,
+        "annotated_relations": [],
     }
 
 

@@ -1,7 +1,13 @@
-"""The training loop: a fixed time, warm-up, linear decay, and going on after a kill."""
+"""The training loop: a fixed time, warm-up, linear decay, and going on after a kill.
+
+Whoever has something to measure on can have the loop measure now and then. It then keeps the
+weights that measured best, and stops when it has not got better for long.
+"""
 
 import itertools
+import math
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kgbuild.errors import ModelError
 from kgbuild.models.losses import weighted_bce
 from kgbuild.models.prompt import Prompter
 from kgbuild.models.relex import Relex
@@ -22,7 +29,10 @@ from kgbuild.training.targets import (
     entity_targets,
     pair_targets,
     prepare,
+    word_targets,
 )
+
+_MEASURED_EVERY = 0.04  # of the schedule, or less often where a measurement takes long
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +56,10 @@ class Schedule:
     hard_spans: int = 6
     """Per text, spans that the model itself takes for mentions and that are paired as negatives."""
     checkpoint_minutes: float = 4.0
+    examples: int | None = None
+    """Most examples to see; the rates have fallen to nothing by then, if the time is not up."""
+    patience: int = 8
+    """Measurements without a better one, after which training stops."""
     seed: int = 13
 
 
@@ -56,8 +70,11 @@ class Trainer:
         model: Is changed.
         prompter: Goes with its tokenizer.
         schedule: How long and how hard.
-        state: Where a killed run finds what it needs to go on.
+        state: Where a killed run finds what it needs to go on; if it is there, it goes on.
         clock: Seconds.
+
+    Attributes:
+        scores: Of the measurements so far.
     """
 
     def __init__(
@@ -75,19 +92,34 @@ class Trainer:
         self._optimizer = _optimizer(model, schedule)
         self._random = np.random.default_rng(schedule.seed)
         self.steps, self.seen, self.elapsed = 0, 0, 0.0
+        self.scores: list[float] = []
+        self._best: dict[str, Tensor] | None = None
+        self._next_measurement = 0.0
+        self._resume()
 
     def train(
-        self, examples: Iterator[Example], report: Callable[[dict[str, float]], None]
+        self,
+        examples: Iterator[Example],
+        report: Callable[[dict[str, float]], None],
+        measure: Callable[[], float] | None = None,
     ) -> None:
-        """Train until the time is up, from where a killed run left off."""
-        self._resume()
+        """Train until the time is up, from where a killed run left off.
+
+        Args:
+            examples: Endless.
+            report: Is told every 50 steps how it goes.
+            measure: How good the model is now; the higher the better.
+
+        Raises:
+            ModelError: The examples are all longer than the model reads.
+        """
         started = last_save = self._clock()
         before = self.elapsed
         self.model.train()
         for group in self._groups(examples):
             now = self._clock()
             self.elapsed = before + now - started
-            if self.elapsed >= self.schedule.minutes * 60:
+            if self.progress >= 1.0 or self._hopeless:
                 break
             losses = self.step(group)
             if self.steps % 50 == 0:
@@ -97,8 +129,42 @@ class Trainer:
             if now - last_save > self.schedule.checkpoint_minutes * 60:
                 self.save()
                 last_save = now
+            if measure is not None and self.progress >= self._next_measurement:
+                self._measure(measure)
         self.model.eval()
+        if measure is not None and not self._hopeless:
+            self._measure(measure)
+        if self._best is not None:
+            self.model.load_state_dict(self._best)
         self.save()
+
+    @property
+    def progress(self) -> float:
+        """How much of the schedule is done, from 0 to 1."""
+        time_share = self.elapsed / (self.schedule.minutes * 60)
+        return max(time_share, self.seen / self.schedule.examples if self.schedule.examples else 0)
+
+    @property
+    def _hopeless(self) -> bool:
+        if not self.scores:
+            return False
+        return len(self.scores) - 1 - self.scores.index(max(self.scores)) >= self.schedule.patience
+
+    def _measure(self, measure: Callable[[], float]) -> None:
+        """Measure, and keep the weights if they are the best; a tenth of the time may go here."""
+        started = self._clock()
+        was_training = self.model.training
+        self.model.eval()
+        score = measure()
+        self.model.train(was_training)
+        if score > max(self.scores, default=-math.inf):
+            self._best = {
+                name: tensor.detach().to("cpu", copy=True)
+                for name, tensor in self.model.state_dict().items()
+            }
+        self.scores.append(score)
+        cost = (self._clock() - started) / (self.schedule.minutes * 60)
+        self._next_measurement = self.progress + max(_MEASURED_EVERY, 10 * cost)
 
     def step(self, group: list[Prepared]) -> dict[str, float]:
         """One update on one batch."""
@@ -119,10 +185,14 @@ class Trainer:
         batch = collate(self.prompter, group).to(self._device)
         states = model.encode(batch)
         sides = model.sides(states)
-        logits = model.span_logits(states, sides)
-        targets, known = (t.to(self._device) for t in entity_targets(group, logits.shape))
+        of_words = model.config.is_token_level
+        logits = model.token_logits(states) if of_words else model.span_logits(states, sides)
+        lay_out = word_targets if of_words else entity_targets
+        targets, known = (t.to(self._device) for t in lay_out(group, logits.shape))
         entity = weighted_bce(logits, targets, known, positive)
-        extra = self._hard_spans(group, logits.detach(), targets)
+        extra: list[list[tuple[int, int]]] = [[] for _ in group]
+        if not of_words:
+            extra = self._hard_spans(group, logits.detach(), targets)
         pairs = pair_targets(
             group, extra, states.relation.shape[1], self.schedule.max_negative_pairs, self._random
         )
@@ -161,16 +231,22 @@ class Trainer:
         return extra
 
     def _groups(self, examples: Iterator[Example]) -> Iterator[list[Prepared]]:
-        schedule = self.schedule
+        schedule, config = self.schedule, self.model.config
+        widest = sys.maxsize if config.is_token_level else config.max_width
         while True:
             drawn = list(itertools.islice(examples, schedule.pool))
-            ready = prepare(self.prompter, drawn, self.model.config.max_width, schedule.max_tokens)
+            ready = prepare(self.prompter, drawn, widest, schedule.max_tokens)
+            if not ready:
+                raise ModelError(
+                    f"no text fits into {schedule.max_tokens} tokens together with its labels;"
+                    " use shorter names of types, or shorter sentences"
+                )
             groups = batches(ready, schedule.batch_tokens)
             for index in self._random.permutation(len(groups)):
                 yield groups[index]
 
     def _set_rates(self) -> None:
-        progress = self.elapsed / (self.schedule.minutes * 60)
+        progress = self.progress
         warm = min(1.0, progress / self.schedule.warmup) if self.schedule.warmup else 1.0
         factor = warm * max(0.0, 1.0 - progress)
         for group in self._optimizer.param_groups:
@@ -185,6 +261,7 @@ class Trainer:
                 "model": self.model.state_dict(),
                 "optimizer": self._optimizer.state_dict(),
                 "progress": [self.steps, self.seen, self.elapsed],
+                "measured": [self.scores, self._next_measurement, self._best],
             },
             temporary,
         )
@@ -197,6 +274,7 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         self._optimizer.load_state_dict(state["optimizer"])
         self.steps, self.seen, self.elapsed = state["progress"]
+        self.scores, self._next_measurement, self._best = state["measured"]
         self._random = np.random.default_rng([self.schedule.seed, self.steps])
 
 

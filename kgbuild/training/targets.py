@@ -102,6 +102,24 @@ def entity_targets(group: Sequence[Prepared], shape: Sequence[int]) -> tuple[Ten
     return targets, known
 
 
+def word_targets(group: Sequence[Prepared], shape: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """The same for token-level models, both of `shape` (B, W, C, 3): first, last, one of many."""
+    targets = torch.zeros(tuple(shape), dtype=torch.bool)
+    known = torch.zeros(tuple(shape), dtype=torch.bool)
+    for row, one in enumerate(group):
+        n_words, n_labels = len(one.words.spans), len(one.labels.entity)
+        counts = torch.ones(n_words, dtype=torch.bool)
+        if not one.example.spans_known:
+            counts = torch.rand(n_words) < _SAMPLED
+        known[row, :n_words, :n_labels] = counts[:, None, None]
+        for (first, last), mention in zip(one.spans, one.kept, strict=True):
+            answers = torch.from_numpy(one.example.types[mention])
+            known[row, first : last + 1, :n_labels] = (answers != UNKNOWN)[None, :, None]
+            for part, words in enumerate((first, last, slice(first, last + 1))):
+                targets[row, words, :n_labels, part] |= answers == 1
+    return targets, known
+
+
 @dataclass(frozen=True, slots=True)
 class PairTargets:
     """Pairs to be scored, and their answers.

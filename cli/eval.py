@@ -1,14 +1,17 @@
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kgbuild.cli.options import AsJson, Device, ModelName
+from kgbuild.cli.options import AsJson, Device, ModelName, load_ontology, ontology_named
 from kgbuild.cli.terminal import print_json, print_table
 from kgbuild.progress import bar
 
 if TYPE_CHECKING:
-    from kgbuild.evaluation import Counts, Result
+    from kgbuild.evaluation import Fact, Result, Score
+
+_SCORE = ("P", "R", "F1", "95 %", "gold")
 
 
 def eval(
@@ -24,48 +27,126 @@ def eval(
     *,
     model: ModelName = "bundled",
     device: Device = "auto",
+    ontology: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            callback=ontology_named,
+            help="Read with this ontology, instead of the bare types of each file.",
+        ),
+    ] = None,
+    train: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="What the model was trained on: also measure facts that are not in it (Ign-F1).",
+        ),
+    ] = None,
     limit: Annotated[
         int | None,
         typer.Option(min=1, help="Take so many records of each file, evenly spread."),
     ] = None,
+    given_mentions: Annotated[
+        bool,
+        typer.Option(
+            "--given-mentions",
+            help="Also measure relations between the annotated mentions; reads the texts twice.",
+        ),
+    ] = False,
+    by_type: Annotated[
+        bool, typer.Option("--by-type", help="Also print the scores of each type.")
+    ] = False,
+    sweep: Annotated[
+        bool, typer.Option("--sweep", help="Also measure what other thresholds would give.")
+    ] = False,
     json: AsJson = False,
 ) -> None:
-    """Measure a model on annotated texts: precision, recall and F1 of mentions and relations."""
+    """Measure a model on annotated texts: precision, recall and F1, with 95 % intervals.
+
+    What is measured depends on what a file contains. A mention is right if span and type are. A
+    relation is right if its type and the spans of both ends are; strictly, the types of the ends
+    must be, too. Facts are relations of a document as a whole, where entities are mentioned
+    several times (DocRED). Files of Text2KGBench are also scored as its authors do. Where not
+    everything is annotated, precision comes out too low.
+    """
     from kgbuild.evaluation import evaluate
 
+    seen = facts_in(train) if train else None
+    given = load_ontology(ontology) if ontology else None
     results = []
     with bar() as progress:
         for path in paths:
-            progress.stage(f"Extracting {path.name}")
+            progress.stage(f"Reading {path.name}")
             results.append(
-                evaluate(path, model, device=device, limit=limit, advance=progress.advance)
+                evaluate(
+                    path,
+                    model,
+                    device=device,
+                    limit=limit,
+                    ontology=given,
+                    seen=seen,
+                    given_mentions=given_mentions,
+                    sweep=sweep,
+                    advance=progress.advance,
+                )
             )
     if json:
         print_json({"model": model, "sets": [result.to_json() for result in results]})
     else:
-        print_results(results)
+        print_results(results, by_type=by_type, sweep=sweep)
 
 
-def print_results(results: "list[Result]") -> None:
-    """A row for each set, in percent."""
+def facts_in(path: Path) -> "frozenset[Fact]":
+    """The facts of the training texts."""
+    from kgbuild.evaluation import facts_of
+    from kgbuild.training.data import read_set
+
+    return facts_of(read_set(path))
+
+
+def print_results(results: "list[Result]", *, by_type: bool, sweep: bool) -> None:
+    """A row for each set and measure, in percent; then what else was asked for."""
     print_table(
-        ("set", "records", "mentions P / R", "F1 (95 %)", "relations P / R", "F1 (95 %)"),
+        ("set", "records", "measure", *_SCORE),
         [
-            (result.name, f"{result.records:,}", *cells(result.mentions), *cells(result.relations))
+            (result.name, f"{result.records:,}", measure, *cells(score))
             for result in results
+            for measure, score in result.scores.items()
         ],
     )
+    if by_type:
+        print_table(("set", "type", "of", *_SCORE), type_rows(results))
+    if sweep:
+        ends = [f"{side} {name}" for side in ("mentions", "relations") for name in _SCORE[:3]]
+        print_table(("set", "threshold", *ends), sweep_rows(results))
 
 
-def cells(counts: "tuple[Counts, ...]") -> tuple[str, str]:
-    """Precision and recall, then F1 with its interval; dashes where nothing is annotated."""
-    from kgbuild.evaluation.metrics import interval, total
+def type_rows(results: "list[Result]") -> Iterator[tuple[str, ...]]:
+    """A row for each type, those of mentions first."""
+    for result in results:
+        for measure, scores in result.by_type.items():
+            for type, score in scores.items():
+                yield (result.name, type, measure, *cells(score))
 
-    if not counts:
-        return "–", "–"
-    sum_ = total(counts)
-    low, high = (100 * bound for bound in interval(counts))
+
+def sweep_rows(results: "list[Result]") -> Iterator[tuple[str, ...]]:
+    """A row for each threshold."""
+    for result in results:
+        for level in result.sweep:
+            scores = (cells(level.mentions)[:3], cells(level.relations)[:3])
+            yield (result.name, f"{level.threshold}", *scores[0], *scores[1])
+
+
+def cells(score: "Score | None") -> tuple[str, str, str, str, str]:
+    """A score in percent; dashes where nothing is annotated."""
+    if score is None:
+        return ("–",) * 5
     return (
-        f"{100 * sum_.precision:.1f} / {100 * sum_.recall:.1f}",
-        f"{100 * sum_.f1:.1f} ({low:.1f}–{high:.1f})",
+        f"{100 * score.precision:.1f}",
+        f"{100 * score.recall:.1f}",
+        f"{100 * score.f1:.1f}",
+        f"{100 * score.low:.1f}–{100 * score.high:.1f}",
+        f"{score.gold:,}",
     )

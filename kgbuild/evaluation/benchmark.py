@@ -1,25 +1,28 @@
 """Annotated sets → scores of a model, by the same way that documents take through the pipeline.
 
-Each record comes with the types of its source: an ontology is made of them, the text is extracted
-with it like any document, and the result is compared with the annotation. Records that share their
+Each record comes with the types of its source: an ontology is made of them, the text is read with
+it like any document, and what is found is compared with the annotation. Records that share their
 types share an ontology.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kgbuild.datatypes import Document
 from kgbuild.errors import DocumentError
-from kgbuild.evaluation.metrics import Counts, count_mentions, count_relations, interval, total
-from kgbuild.extraction import Extractor
-from kgbuild.ontology import EntityType, Ontology, RelationType
-from kgbuild.training.data import UNTYPED, Record, read_records
-
-# What to call things where the source only says that something is named.
-_ANYTHING = ("person", "organization", "location", "date", "event", "creative work", "product")
+from kgbuild.evaluation import text2kgbench
+from kgbuild.evaluation.facts import Fact
+from kgbuild.evaluation.inventory import check_ontology, make_ontology
+from kgbuild.evaluation.measures import MENTIONS, RELATIONS, compare_all
+from kgbuild.evaluation.reading import Reading, read
+from kgbuild.evaluation.scores import Score, by_type, score
+from kgbuild.evaluation.sweep import Level, try_levels
+from kgbuild.evaluation.thresholds import Thresholds, lowered
+from kgbuild.extraction import Scorer, Settings, check_calibration, model_id, placement
+from kgbuild.ontology import Ontology
+from kgbuild.training.data import Record, read_set
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,22 +30,28 @@ class Result:
     """What came of one set.
 
     Attributes:
-        mentions: Per record that has typed entities; others say nothing about mentions.
-        relations: Per record of a source that annotates relations.
+        scores: Per measure, in the order of a table.
+        by_type: Of mentions and of relations, the score of each type.
+        sweep: What other thresholds would give, if that was asked.
+        quality: Conformance and hallucinations, of a set of Text2KGBench.
     """
 
     name: str
     records: int
-    mentions: tuple[Counts, ...]
-    relations: tuple[Counts, ...]
+    scores: Mapping[str, Score]
+    by_type: Mapping[str, Mapping[str, Score]]
+    sweep: tuple[Level, ...] = ()
+    quality: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Plain numbers for scripts."""
         return {
             "set": self.name,
             "records": self.records,
-            "mentions": _summary(self.mentions),
-            "relations": _summary(self.relations),
+            "scores": _json(self.scores),
+            "by_type": {measure: _json(types) for measure, types in self.by_type.items()},
+            "sweep": [one.to_json() for one in self.sweep],
+            "text2kgbench": dict(self.quality),
         }
 
 
@@ -52,70 +61,62 @@ def evaluate(
     *,
     device: str = "auto",
     limit: int | None = None,
+    ontology: Ontology | None = None,
+    seen: frozenset[Fact] | None = None,
+    given_mentions: bool = False,
+    sweep: bool = False,
     advance: Callable[[], None] = lambda: None,
 ) -> Result:
-    """Extract the texts of an annotated set and compare.
+    """Read the texts of an annotated set and compare.
 
     Args:
         path: JSON Lines of annotated records, gzipped or not.
         model: A name or folder that `kgbuild.models.load_model` takes.
         device: Where to run it.
         limit: Take so many records, evenly spread over the file; all by default.
+        ontology: To read with, instead of the bare types of the file.
+        seen: Facts of the training texts; also measure what is found beyond them.
+        given_mentions: Also measure relations between the annotated mentions.
+        sweep: Also measure what other thresholds would give.
         advance: Is called after each record.
 
     Raises:
         DocumentError: The file is not a set of annotated records.
+        ModelError: The model cannot be loaded.
+        OntologyError: The ontology does not define all types of the file, or its scores are
+            calibrated for another model.
     """
-    try:
-        everything = list(read_records(path))
-    except (OSError, ValueError) as error:
-        raise DocumentError(str(error)) from error
-    groups: dict[str, list[Record]] = defaultdict(list)
-    for record in everything:
-        groups[record.group].append(record)
-    chosen = {id(record) for record in _spread(everything, limit)}
-    mentions: list[Counts] = []
-    relations: list[Counts] = []
-    for members in groups.values():
-        wanted = [record for record in members if id(record) in chosen]
-        if not wanted:
-            continue
-        ontology = make_ontology(members)
-        extractor = Extractor(model, ontology, device=device)
-        documents = [Document(str(i), record.text) for i, record in enumerate(wanted)]
-        for record, extracted in zip(wanted, extractor.extract(documents), strict=True):
-            if extracted.extraction is None:
-                raise DocumentError(f"{path}: {record.id}: {extracted.error}")
-            if any(type not in UNTYPED for type in record.types):
-                mentions.append(count_mentions(record, extracted.extraction))
-            if ontology.relations:
-                relations.append(count_relations(record, extracted.extraction))
+    from kgbuild.models import load_model, model_folder
+
+    records = read_set(path)
+    if ontology is not None:
+        check_ontology(ontology, records, str(path))
+        check_calibration(ontology, model_id(model))
+    network = load_model(model, *placement(device))
+    settings = Settings.read(model_folder(model))
+    readings = []
+    for inventory, members in _groups(records, limit, ontology):
+        thresholds = Thresholds.of(inventory, settings)
+        asked = lowered(inventory, thresholds) if sweep else inventory
+        scorer = Scorer(network, asked, settings)
+        for reading in read(members, scorer, thresholds, given_mentions=given_mentions):
+            readings.append(reading)
             advance()
-    return Result(path.name.split(".")[0], len(chosen), tuple(mentions), tuple(relations))
+    return _result(path, readings, seen, try_levels(readings) if sweep else ())
 
 
-def make_ontology(records: Sequence[Record]) -> Ontology:
-    """The ontology of a source: given with its records, or all the types that occur in them."""
-    given = records[0]
-    entities = given.entity_types or dict.fromkeys(
-        sorted({type for record in records for type in record.types} - UNTYPED) or _ANYTHING, ""
-    )
-    relations = given.relation_types or dict.fromkeys(
-        sorted({name for record in records for _, name, _ in record.relations}), ""
-    )
-    return Ontology(
-        "evaluation",
-        "https://example.org/evaluation#",
-        {name: EntityType(name, text) for name, text in entities.items()},
-        {name: _relation(name, text, given.relation_ends) for name, text in relations.items()},
-    )
-
-
-def _relation(
-    name: str, description: str, ends: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]]
-) -> RelationType:
-    head, tail = ends.get(name, ((), ()))
-    return RelationType(name, description, head=head, tail=tail)
+def _groups(
+    records: Sequence[Record], limit: int | None, given: Ontology | None
+) -> Iterator[tuple[Ontology, list[Record]]]:
+    """The records that are taken, with the ontology of all that share their types."""
+    taken = {id(record) for record in _spread(records, limit)}
+    groups: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        groups[record.group].append(record)
+    for members in groups.values():
+        wanted = [record for record in members if id(record) in taken]
+        if wanted:
+            yield given or make_ontology(members), wanted
 
 
 def _spread(records: Sequence[Record], limit: int | None) -> Sequence[Record]:
@@ -124,16 +125,30 @@ def _spread(records: Sequence[Record], limit: int | None) -> Sequence[Record]:
     return [records[i * len(records) // limit] for i in range(limit)]
 
 
-def _summary(counts: Sequence[Counts]) -> dict[str, float | int] | None:
-    if not counts:
-        return None
-    sum_ = total(counts)
-    low, high = interval(counts)
-    return {
-        "precision": round(sum_.precision, 4),
-        "recall": round(sum_.recall, 4),
-        "f1": round(sum_.f1, 4),
-        "f1_low": round(low, 4),
-        "f1_high": round(high, 4),
-        "gold": sum_.gold,
+def _result(
+    path: Path,
+    readings: Sequence[Reading],
+    seen: frozenset[Fact] | None,
+    sweep: tuple[Level, ...],
+) -> Result:
+    compared = compare_all(readings, seen)
+    scores = {
+        measure: score([one.counts for one in documents]) for measure, documents in compared.items()
     }
+    if not scores:
+        raise DocumentError(
+            f"{path}: neither types nor relations are annotated; nothing to compare"
+        )
+    triples, quality = text2kgbench.measure(path, readings)
+    return Result(
+        path.name.split(".")[0],
+        len(readings),
+        scores | triples,
+        {name: by_type(compared[name]) for name in (MENTIONS, RELATIONS) if name in compared},
+        sweep,
+        quality,
+    )
+
+
+def _json(scores: Mapping[str, Score]) -> dict[str, Any]:
+    return {name: one.to_json() for name, one in scores.items()}

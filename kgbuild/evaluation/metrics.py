@@ -1,88 +1,77 @@
-"""Precision, recall and F1 of mentions and relations, with intervals.
+"""Mentions and relations, found and annotated, as sets that can be compared.
 
-Micro-averaged over all documents. A mention is right if span and type are (strict, as in CoNLL
-2003). A relation is right if its type is and both spans are mentions of the annotated ends;
-the types of the ends do not count (the boundaries setting of SpERT, arXiv 1909.07755, section 4).
-Where an entity is mentioned several times, any of its mentions will do, and saying the same
-relation of two mentions counts once.
+A mention is right if span and type are (strict, as in CoNLL 2003, aclanthology.org/W03-0419). A
+relation is right if its type is and both spans are mentions of the annotated ends; strictly, the
+types of both ends have to be right, too (SpERT, arXiv 1909.07755, section 4). Where an entity is
+mentioned several times, any of its mentions will do, and saying the same relation of two mentions
+counts once.
 """
 
-import random
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
-from kgbuild.datatypes import Extraction, Span
+from kgbuild.datatypes import Extraction, Mention, Relation, Span
+from kgbuild.evaluation.scores import Compared
 from kgbuild.training.data import UNTYPED, Record
 
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """How much was found, how much was there, and how much of it agrees."""
-
-    correct: int = 0
-    predicted: int = 0
-    gold: int = 0
-
-    def __add__(self, other: "Counts") -> "Counts":
-        return Counts(
-            self.correct + other.correct,
-            self.predicted + other.predicted,
-            self.gold + other.gold,
-        )
-
-    @property
-    def precision(self) -> float:
-        return self.correct / self.predicted if self.predicted else 0.0
-
-    @property
-    def recall(self) -> float:
-        return self.correct / self.gold if self.gold else 0.0
-
-    @property
-    def f1(self) -> float:
-        total = self.predicted + self.gold
-        return 2 * self.correct / total if total else 0.0
+End = int | Span
+"""An annotated entity, or the span of something that is none."""
 
 
-def total(counts: Iterable[Counts]) -> Counts:
-    """The sum over documents: what micro-averages are made of."""
-    return sum(counts, Counts())
-
-
-def count_mentions(record: Record, extraction: Extraction) -> Counts:
+def compare_mentions(record: Record, extraction: Extraction) -> Compared:
     """Compare spans with their types; entities without a type are left out of both sides."""
-    gold = {
-        (span, type)
+    gold = frozenset(
+        (type, span) for type, span in _typed_spans(record) if type not in UNTYPED
+    )  # fmt: skip
+    untyped = {span for type, span in _typed_spans(record) if type in UNTYPED}
+    predicted = frozenset((m.type, m.span) for m in extraction.mentions if m.span not in untyped)
+    return Compared(gold, predicted)
+
+
+def compare_relations(record: Record, extraction: Extraction) -> Compared:
+    """Compare relations; of their ends only the boundaries."""
+    owner = owners(record)
+    gold = frozenset((name, head, tail) for head, name, tail in record.relations)
+    return Compared(
+        gold,
+        frozenset(
+            (r.type, owner.get(r.head.span, r.head.span), owner.get(r.tail.span, r.tail.span))
+            for r in looked_for(record, extraction)
+        ),
+    )
+
+
+def compare_relations_strictly(record: Record, extraction: Extraction) -> Compared:
+    """Compare relations with the types of both ends, where the annotation has types."""
+    owner = owners(record)
+    types = [None if type in UNTYPED else type for type in record.types]
+
+    def end(mention: Mention) -> tuple[End, str | None]:
+        entity = owner.get(mention.span)
+        if entity is None:
+            return mention.span, mention.type
+        return entity, mention.type if types[entity] is not None else None
+
+    gold = frozenset(
+        (name, (head, types[head]), (tail, types[tail])) for head, name, tail in record.relations
+    )
+    found = looked_for(record, extraction)
+    return Compared(gold, frozenset((r.type, end(r.head), end(r.tail)) for r in found))
+
+
+def owners(record: Record) -> Mapping[Span, int]:
+    """The entity that each annotated span is a mention of."""
+    return {span: entity for entity, spans in enumerate(record.mentions) for span in spans}
+
+
+def looked_for(record: Record, extraction: Extraction) -> list[Relation]:
+    """The relations found, without those that nobody looked for when the text was annotated."""
+    known = record.known_relations
+    return [r for r in extraction.relations if known is None or r.type in known]
+
+
+def _typed_spans(record: Record) -> list[tuple[str, Span]]:
+    return [
+        (type, span)
         for type, spans in zip(record.types, record.mentions, strict=True)
         for span in spans
-        if type not in UNTYPED
-    }
-    untyped = {
-        span
-        for type, spans in zip(record.types, record.mentions, strict=True)
-        for span in spans
-        if type in UNTYPED
-    }
-    predicted = {(m.span, m.type) for m in extraction.mentions if m.span not in untyped}
-    return Counts(len(gold & predicted), len(predicted), len(gold))
-
-
-def count_relations(record: Record, extraction: Extraction) -> Counts:
-    """Compare relations between entities, whatever mentions they were found at."""
-    owner = {span: entity for entity, spans in enumerate(record.mentions) for span in spans}
-    gold = {(head, name, tail) for head, name, tail in record.relations}
-
-    def end(span: Span) -> int | Span:
-        return owner.get(span, span)
-
-    predicted = {(end(r.head.span), r.type, end(r.tail.span)) for r in extraction.relations}
-    return Counts(len(gold & predicted), len(predicted), len(gold))
-
-
-def interval(
-    counts: Sequence[Counts], *, samples: int = 1000, seed: int = 0
-) -> tuple[float, float]:
-    """The 95 % interval of F1, from documents drawn with replacement (Efron 1979)."""
-    draw = random.Random(seed)
-    scores = sorted(total(draw.choices(counts, k=len(counts))).f1 for _ in range(samples))
-    return scores[int(0.025 * samples)], scores[int(0.975 * samples) - 1]
+    ]

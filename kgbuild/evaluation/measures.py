@@ -39,7 +39,7 @@ def compare_all(
         RELATIONS: compare(of_relations(readings), compare_relations),
         "relations, strict": compare(of_types(of_relations(readings)), compare_relations_strictly),
         "relations, given": [
-            compare_relations(one.record, one.given_mentions())
+            compare_relations(one.record, one.given_mentions()).either_way(one.symmetric)
             for one in readings
             if one.between is not None
         ],
@@ -54,7 +54,7 @@ def compare_all(
 
 def compare(readings: Sequence[Reading], how: Compare) -> list[Compared]:
     """Compare what is found with what is annotated."""
-    return [how(one.record, one.extraction) for one in readings]
+    return [how(one.record, one.extraction).either_way(one.symmetric) for one in readings]
 
 
 def of_types(readings: Sequence[Reading]) -> list[Reading]:

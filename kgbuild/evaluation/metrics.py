@@ -19,10 +19,13 @@ End = int | Span
 
 def compare_mentions(record: Record, extraction: Extraction) -> Compared:
     """Compare spans with their types; entities without a type are left out of both sides."""
-    gold = frozenset(
-        (type, span) for type, span in _typed_spans(record) if type not in UNTYPED
-    )  # fmt: skip
-    untyped = {span for type, span in _typed_spans(record) if type in UNTYPED}
+    annotated = {
+        (type, span)
+        for type, spans in zip(record.types, record.mentions, strict=True)
+        for span in spans
+    }
+    gold = frozenset(one for one in annotated if one[0] not in UNTYPED)
+    untyped = {span for type, span in annotated if type in UNTYPED}
     predicted = frozenset((m.type, m.span) for m in extraction.mentions if m.span not in untyped)
     return Compared(gold, predicted)
 
@@ -67,11 +70,3 @@ def looked_for(record: Record, extraction: Extraction) -> list[Relation]:
     """The relations found, without those that nobody looked for when the text was annotated."""
     known = record.known_relations
     return [r for r in extraction.relations if known is None or r.type in known]
-
-
-def _typed_spans(record: Record) -> list[tuple[str, Span]]:
-    return [
-        (type, span)
-        for type, spans in zip(record.types, record.mentions, strict=True)
-        for span in spans
-    ]

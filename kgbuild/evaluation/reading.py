@@ -37,6 +37,11 @@ class Reading:
         mentions, relations = decode("", self.record.text, chosen, self.ontology, "")
         return Extraction("", mentions, relations, 1.0)
 
+    @property
+    def symmetric(self) -> frozenset[str]:
+        """The relations that say the same from both ends; one direction of them is kept."""
+        return frozenset(name for name, type in self.ontology.relations.items() if type.symmetric)
+
     def given_mentions(self) -> Extraction:
         """Decode relations between the annotated mentions, with the types that they have."""
         text, owner = self.record.text, owners(self.record)

@@ -5,7 +5,7 @@ of documents drawn with replacement (Efron 1979), so it says how much the choice
 matters, not how good the annotation is.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,6 +55,15 @@ class Compared:
     def types(self) -> set[str]:
         """Every type that occurs on either side."""
         return {str(item[0]) for item in self.gold | self.predicted}
+
+    def either_way(self, symmetric: Container[str]) -> "Compared":
+        """The same where relations of some types say the same from both ends."""
+        return Compared(
+            *(
+                frozenset(_sorted(item) if item[0] in symmetric else item for item in items)
+                for items in (self.gold, self.predicted, self.known)
+            )
+        )
 
     def of_type(self, type: str) -> "Compared":
         """The part of both sides that has a type."""
@@ -128,6 +137,10 @@ def mean(values: Iterable[float]) -> float:
     """The mean, and 0 of nothing."""
     all = list(values)
     return sum(all) / len(all) if all else 0.0
+
+
+def _sorted(item: Item) -> Item:
+    return (item[0], *sorted(item[1:], key=repr))
 
 
 def _scores(table: Floats) -> tuple[Floats, Floats, Floats]:

@@ -1,4 +1,4 @@
-"""Triples of strings, scored as Text2KGBench does (arXiv 2308.02357, section 4.3).
+"""Triples of strings, scored as Text2KGBench does (arXiv 2308.02357).
 
 Its scorer (github.com/cenguix/Text2KGBench, `src/evaluation/run_eval.py`) looks at a sentence at a
 time. Found triples whose relation is none of the sentence's annotated ones are left out. The others
@@ -8,20 +8,22 @@ counts 0. This is kinder than counting all triples, which `compare_triples` does
 
 Conformance is the share of triples with a relation of the ontology, hallucinations are the shares
 of triples with a subject, object or relation that is not in the sentence or the ontology. The
-scorer compares Porter stems; here whole words are compared, as what is copied from a text is in it
-with its endings. What kgbuild finds always conforms: the numbers are there to be compared with.
+scorer compares Porter stems; here words are compared as they stand, because what is copied from a
+text is in it, endings and all. So what kgbuild finds always conforms: the numbers are there for
+those who compare it with systems that write freely.
 """
 
 import gzip
 import json
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from kgbuild.datatypes import Span
 from kgbuild.evaluation.metrics import looked_for
 from kgbuild.evaluation.reading import Reading
 from kgbuild.evaluation.scores import Compared, Score, draws, interval, mean, score
@@ -29,6 +31,8 @@ from kgbuild.training.data import Record
 
 Triple = tuple[str, str, str]
 """Subject, relation, object."""
+Names = Mapping[tuple[str, Span], str]
+"""By text and span."""
 
 _SOURCE = "text2kgbench"  # what the source of its records begins with
 _IGNORED = re.compile(r"[_\s]+")
@@ -62,9 +66,7 @@ def measure(path: Path, readings: Sequence[Reading]) -> tuple[dict[str, Score], 
     if not own:
         return {}, {}
     names = read_names(path)
-    triples = [
-        (annotated_triples(one.record, names[one.record.id]), found_triples(one)) for one in own
-    ]
+    triples = [(annotated_triples(one.record, names), found_triples(one)) for one in own]
     sentences = [
         score_sentence(one, gold, found) for one, (gold, found) in zip(own, triples, strict=True)
     ]
@@ -72,8 +74,8 @@ def measure(path: Path, readings: Sequence[Reading]) -> tuple[dict[str, Score], 
     return {"Text2KGBench": average(sentences), "triples, strict": strict}, quality(sentences)
 
 
-def read_names(path: Path) -> dict[str, tuple[str, ...]]:
-    """By the id of each record, what the benchmark calls its entities; "" where it does not say.
+def read_names(path: Path) -> Names:
+    """What the benchmark calls things that the text may call otherwise.
 
     Dates above all: the text may say "2007" where the triple says "01 January 2007".
     """
@@ -81,18 +83,22 @@ def read_names(path: Path) -> dict[str, tuple[str, ...]]:
     with opener(path, "rt", encoding="utf-8") as lines:
         records = [json.loads(line) for line in lines if line.strip()]
     return {
-        str(record.get("id", "")): tuple(one.get("kb_label", "") for one in record["entities"])
+        (record["text"], (start, end)): str(entity["kb_label"])
         for record in records
+        for entity in record.get("entities", ())
+        for start, end in entity["mentions"]
+        if entity.get("kb_label")
     }
 
 
-def annotated_triples(record: Record, names: Sequence[str]) -> set[Triple]:
+def annotated_triples(record: Record, names: Names) -> set[Triple]:
     """The facts of a sentence, in the benchmark's words, or else in those of the text."""
-    called = [
-        name or record.text[spans[0][0] : spans[0][1]]
-        for name, spans in zip(names, record.mentions, strict=True)
-    ]
-    return {(called[head], name, called[tail]) for head, name, tail in record.relations}
+
+    def called(entity: int) -> str:
+        start, end = next(iter(record.mentions[entity]), (0, 0))
+        return names.get((record.text, (start, end)), record.text[start:end])
+
+    return {(called(head), name, called(tail)) for head, name, tail in record.relations}
 
 
 def found_triples(reading: Reading) -> set[Triple]:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from annotated import RAW, RECORD, reading
 
@@ -58,6 +60,14 @@ def test_a_set_is_measured_by_what_it_contains():
     assert list(compare_all([reading(parse_record({**RAW, "relations": []}, "m"), {})])) == [
         "mentions"
     ]
+
+
+def test_a_symmetric_relation_may_be_annotated_from_either_end():
+    ontology = Ontology.parse("{entities: [person], relations: {met: {symmetric: true}}}")
+    raw = {**RAW, "relations": [{"head": 1, "type": "met", "tail": 0}]}
+    one = replace(reading(parse_record(raw, "made"), TYPES, MET), ontology=ontology)
+    for measure in ("relations", "relations, strict", "facts"):
+        assert [each.counts for each in compare_all([one])[measure]] == [Counts(1, 1, 1)]
 
 
 def test_facts_beyond_the_training_texts_are_measured_if_these_are_known():

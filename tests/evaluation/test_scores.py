@@ -43,3 +43,9 @@ def test_a_type_is_scored_where_it_occurs():
     assert list(scores) == ["city", "person"]
     assert (scores["city"].precision, scores["city"].recall) == (0.5, 1.0)
     assert (scores["person"].f1, scores["person"].gold) == (0.0, 1)
+
+
+def test_a_symmetric_relation_is_right_in_either_direction():
+    gold, found = frozenset({("met", 1, 2)}), frozenset({("met", 2, 1), ("saw", 2, 1)})
+    assert Compared(gold, found).counts == Counts(correct=0, predicted=2, gold=1)
+    assert Compared(gold, found).either_way({"met"}).counts == Counts(1, 2, 1)

@@ -116,27 +116,28 @@ def print_results(results: "list[Result]", *, by_type: bool, sweep: bool) -> Non
             for measure, score in result.scores.items()
         ],
     )
-    if by_type:
-        print_table(("set", "type", "of", *_SCORE), type_rows(results))
-    if sweep:
-        ends = [f"{side} {name}" for side in ("mentions", "relations") for name in _SCORE[:3]]
-        print_table(("set", "threshold", *ends), sweep_rows(results))
-
-
-def type_rows(results: "list[Result]") -> Iterator[tuple[str, ...]]:
-    """A row for each type, those of mentions first."""
-    for result in results:
+    for result in results if by_type else ():
         for measure, scores in result.by_type.items():
-            for type, score in scores.items():
-                yield (result.name, type, measure, *cells(score))
+            rows = [(type, *cells(score)) for type, score in scores.items()]
+            print_table((f"{result.name}: {measure}", *_SCORE), rows)
+    if sweep:
+        measures = ("mentions P / R", "F1", "relations P / R", "F1")
+        print_table(("set", "threshold", *measures), sweep_rows(results))
 
 
 def sweep_rows(results: "list[Result]") -> Iterator[tuple[str, ...]]:
     """A row for each threshold."""
     for result in results:
         for level in result.sweep:
-            scores = (cells(level.mentions)[:3], cells(level.relations)[:3])
-            yield (result.name, f"{level.threshold}", *scores[0], *scores[1])
+            mentions, relations = cells(level.mentions), cells(level.relations)
+            yield (
+                result.name,
+                f"{level.threshold}",
+                f"{mentions[0]} / {mentions[1]}",
+                mentions[2],
+                f"{relations[0]} / {relations[1]}",
+                relations[2],
+            )
 
 
 def cells(score: "Score | None") -> tuple[str, str, str, str, str]:

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kgbuild.errors import DocumentError
+from kgbuild.errors import DocumentError, OntologyError
 from kgbuild.evaluation import text2kgbench
 from kgbuild.evaluation.facts import Fact
-from kgbuild.evaluation.inventory import check_ontology, make_ontology
+from kgbuild.evaluation.inventory import check_ontology, check_records, make_ontology
 from kgbuild.evaluation.measures import MENTIONS, RELATIONS, compare_all
 from kgbuild.evaluation.reading import Reading, read
 from kgbuild.evaluation.scores import Score, by_type, score
@@ -89,26 +89,28 @@ def evaluate(
     from kgbuild.models import load_model, model_folder
 
     records = read_set(path)
+    check_records(records, str(path))
     if ontology is not None:
         check_ontology(ontology, records, str(path))
         check_calibration(ontology, model_id(model))
     network = load_model(model, *placement(device))
     settings = Settings.read(model_folder(model))
     readings = []
-    for inventory, members in _groups(records, limit, ontology):
+    for members, wanted in _groups(records, limit):
+        inventory = ontology or _inventory(path, members)
         thresholds = Thresholds.of(inventory, settings)
         asked = lowered(inventory, thresholds) if sweep else inventory
         scorer = Scorer(network, asked, settings)
-        for reading in read(members, scorer, thresholds, given_mentions=given_mentions):
+        for reading in read(wanted, scorer, thresholds, given_mentions=given_mentions):
             readings.append(reading)
             advance()
     return _result(path, readings, seen, try_levels(readings) if sweep else ())
 
 
 def _groups(
-    records: Sequence[Record], limit: int | None, given: Ontology | None
-) -> Iterator[tuple[Ontology, list[Record]]]:
-    """The records that are taken, with the ontology of all that share their types."""
+    records: Sequence[Record], limit: int | None
+) -> Iterator[tuple[list[Record], list[Record]]]:
+    """Records that share their types: all of them, and those that are taken."""
     taken = {id(record) for record in _spread(records, limit)}
     groups: dict[str, list[Record]] = defaultdict(list)
     for record in records:
@@ -116,7 +118,15 @@ def _groups(
     for members in groups.values():
         wanted = [record for record in members if id(record) in taken]
         if wanted:
-            yield given or make_ontology(members), wanted
+            yield members, wanted
+
+
+def _inventory(path: Path, records: Sequence[Record]) -> Ontology:
+    try:
+        return make_ontology(records)
+    except OntologyError as error:
+        problem = str(error).splitlines()[0].removeprefix("ontology `evaluation`: ")
+        raise DocumentError(f"{path}: its types cannot be used: {problem}") from error
 
 
 def _spread(records: Sequence[Record], limit: int | None) -> Sequence[Record]:

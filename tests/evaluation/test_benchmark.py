@@ -78,7 +78,8 @@ def test_types_and_thresholds_are_printed_on_demand(measure):
     lines = measure("--by-type", "--sweep", "--given-mentions").out.splitlines()
     rows = [line.split("\t") for line in lines]
     assert ["made", "6", "relations, given"] in [row[:3] for row in rows]
-    assert ["made", "city", "mentions"] in [row[:3] for row in rows]
+    assert ["made: mentions", "P", "R"] in [row[:3] for row in rows]
+    assert {"city", "person", "works in"} <= {row[0] for row in rows}
     assert ["made", "0.9"] in [row[:2] for row in rows]
 
 
@@ -110,8 +111,21 @@ def test_an_ontology_for_another_model_is_refused(measure, tmp_path):
     assert "another" in outcome.err
 
 
+ADA = {"type": "person", "mentions": [[0, 3]]}
+
+
 @pytest.mark.parametrize(
-    ("lines", "code"), [("", 1), ("{}\n", 1), ('{"text": 1, "entities": []}\n', 1), (None, 2)]
+    ("lines", "code"),
+    [
+        (None, 2),
+        ("", 1),
+        ("{}", 1),
+        (json.dumps({"text": 1, "entities": []}), 1),
+        (json.dumps({"text": "Ada", "entities": [{**ADA, "type": 5}]}), 1),
+        (json.dumps({"text": "Ada", "entities": [{**ADA, "type": " "}]}), 1),
+        (json.dumps({"text": "Ada", "entities": [{**ADA, "mentions": [[0, 3.0]]}]}), 1),
+        (json.dumps({"text": "Ada", "entities": [{**ADA, "mentions": [[0, 9]]}]}), 1),
+    ],
 )
 def test_bad_input_is_one_line(measure, tmp_path, lines, code):
     path = tmp_path / "bad.jsonl"

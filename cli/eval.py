@@ -9,7 +9,7 @@ from kgbuild.cli.terminal import print_json, print_table
 from kgbuild.progress import bar
 
 if TYPE_CHECKING:
-    from kgbuild.evaluation import Fact, Result, Score
+    from kgbuild.evaluation import Result, Score
 
 _SCORE = ("P", "R", "F1", "95 %", "gold")
 
@@ -71,9 +71,9 @@ def eval(
     several times (DocRED). Files of Text2KGBench are also scored as its authors do. Where not
     everything is annotated, precision comes out too low.
     """
-    from kgbuild.evaluation import evaluate
+    from kgbuild.evaluation import evaluate, facts_of, read_annotation
 
-    seen = facts_in(train) if train else None
+    seen = facts_of(read_annotation(train)) if train else None
     given = load_ontology(ontology) if ontology else None
     results = []
     with bar() as progress:
@@ -96,14 +96,6 @@ def eval(
         print_json({"model": model, "sets": [result.to_json() for result in results]})
     else:
         print_results(results, by_type=by_type, sweep=sweep)
-
-
-def facts_in(path: Path) -> "frozenset[Fact]":
-    """The facts of the training texts."""
-    from kgbuild.evaluation import facts_of
-    from kgbuild.training.data import read_set
-
-    return facts_of(read_set(path))
 
 
 def print_results(results: "list[Result]", *, by_type: bool, sweep: bool) -> None:

@@ -13,8 +13,9 @@ from typing import Any
 
 from kgbuild.errors import DocumentError, OntologyError
 from kgbuild.evaluation import text2kgbench
+from kgbuild.evaluation.annotation import read_annotation
 from kgbuild.evaluation.facts import Fact
-from kgbuild.evaluation.inventory import check_ontology, check_records, make_ontology
+from kgbuild.evaluation.inventory import check_ontology, make_ontology
 from kgbuild.evaluation.measures import MENTIONS, RELATIONS, compare_all
 from kgbuild.evaluation.reading import Reading, read
 from kgbuild.evaluation.scores import Score, by_type, score
@@ -22,7 +23,7 @@ from kgbuild.evaluation.sweep import Level, try_levels
 from kgbuild.evaluation.thresholds import Thresholds, lowered
 from kgbuild.extraction import Scorer, Settings, check_calibration, model_id, placement
 from kgbuild.ontology import Ontology
-from kgbuild.training.data import Record, read_set
+from kgbuild.training.data import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +89,7 @@ def evaluate(
     """
     from kgbuild.models import load_model, model_folder
 
-    records = read_set(path)
-    check_records(records, str(path))
+    records = read_annotation(path)
     if ontology is not None:
         check_ontology(ontology, records, str(path))
         check_calibration(ontology, model_id(model))

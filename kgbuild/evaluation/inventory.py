@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from kgbuild.errors import DocumentError, OntologyError
+from kgbuild.errors import OntologyError
 from kgbuild.ontology import EntityType, Ontology, RelationType
 from kgbuild.training.data import UNTYPED, Record
 
@@ -21,24 +21,6 @@ def make_ontology(records: Sequence[Record]) -> Ontology:
         {name: EntityType(name, text) for name, text in entities.items()},
         {name: _relation(name, text, given.relation_ends) for name, text in relations.items()},
     )
-
-
-def check_records(records: Sequence[Record], source: str) -> None:
-    """Make sure that types are words and that places are whole numbers.
-
-    Raises:
-        DocumentError: They are not.
-    """
-    for record in records:
-        types = (*record.types, *(name for _, name, _ in record.relations))
-        places = (end for spans in record.mentions for span in spans for end in span)
-        ends = (end for head, _, tail in record.relations for end in (head, tail))
-        wrong = [
-            *(f"{type!r} is no type" for type in types if not isinstance(type, str)),
-            *(f"{at!r} is no place" for at in (*places, *ends) if not isinstance(at, int)),
-        ]
-        if wrong:
-            raise DocumentError(f"{source}: record '{record.id}': {wrong[0]}; see the README")
 
 
 def check_ontology(ontology: Ontology, records: Sequence[Record], source: str) -> None:

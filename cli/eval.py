@@ -21,7 +21,7 @@ def eval(
             metavar="FILE...",
             exists=True,
             dir_okay=False,
-            help="Annotated texts as JSON Lines, gzipped or not; see `kgbuild.training.data`.",
+            help="Annotated texts as JSON Lines, gzipped or not; the README shows one.",
         ),
     ],
     *,

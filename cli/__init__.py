@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 
 from kgbuild.cli import (
+    calibrate,
     eval,
     explain,
     export,
@@ -26,6 +27,7 @@ from kgbuild.cli import (
     remove,
     search,
     stats,
+    train,
 )
 from kgbuild.cli.terminal import print_error, use_utf8
 from kgbuild.errors import KgbuildError
@@ -47,6 +49,8 @@ app.command()(export.export)
 app.command()(remove.remove)
 app.command()(extract.extract)
 app.command()(eval.eval)
+app.command()(train.train)
+app.command()(calibrate.calibrate)
 app.add_typer(ontology.app, name="ontology")
 
 

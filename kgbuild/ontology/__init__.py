@@ -5,7 +5,7 @@ made of, `rules.py` what must hold of them, and `parsing.py` reads them from a Y
 each mistake with its line.
 """
 
-from kgbuild.ontology.ontology import Ontology
+from kgbuild.ontology.ontology import Ontology, calibration_beside
 from kgbuild.ontology.types import EntityType, RelationType
 
-__all__ = ["EntityType", "Ontology", "RelationType"]
+__all__ = ["EntityType", "Ontology", "RelationType", "calibration_beside"]

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -60,17 +60,45 @@ class Ontology:
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Read a YAML file.
+        """Read a YAML file, and the calibration that `kgbuild calibrate` has put beside it, if any.
 
         Raises:
             OntologyError: All that is wrong with it, one `file:line: key: problem` per line.
         """
-        return cls.parse(read_text(Path(path)), source=str(path))
+        ontology = cls.parse(read_text(Path(path)), source=str(path))
+        beside = calibration_beside(Path(path))
+        if not beside.exists():
+            return ontology
+        return ontology.with_calibration(cls.parse(read_text(beside), source=str(beside)), beside)
 
     @classmethod
     def parse(cls, text: str, source: str = "ontology") -> Self:
         """Read YAML text; `source` is what errors call it, and its stem is the default name."""
         return cls(**{"name": Path(source).stem} | parse(text, source))
+
+    def with_calibration(self, other: "Ontology", source: Path) -> Self:
+        """This ontology with the thresholds and calibrations of another's types.
+
+        Raises:
+            OntologyError: The other has types that this one lacks; `source` says where it is from.
+        """
+        unknown = [
+            *(other.entities.keys() - self.entities),
+            *(other.relations.keys() - self.relations),
+        ]
+        if unknown:
+            raise OntologyError(
+                f"{source}: `{min(unknown)}` is not in ontology `{self.name}`;"
+                " run `kgbuild calibrate` again, or delete the file"
+            )
+        return replace(
+            self,
+            entities={n: _calibrated(t, other.entities.get(n)) for n, t in self.entities.items()},
+            relations={
+                n: _calibrated(t, other.relations.get(n)) for n, t in self.relations.items()
+            },
+            calibrated_for=other.calibrated_for,
+        )
 
     def to_yaml(self) -> str:
         """A file that `parse` reads back as an equal ontology."""
@@ -173,6 +201,17 @@ class Ontology:
             "entities": {name: _details(entity) for name, entity in self.entities.items()},
             "relations": {name: _details(relation) for name, relation in self.relations.items()},
         }
+
+
+def calibration_beside(path: Path) -> Path:
+    """Where the calibration of an ontology file is kept."""
+    return path.with_name(f"{path.stem}.calibration.yaml")
+
+
+def _calibrated(record: AnyType, other: AnyType | None) -> AnyType:
+    if other is None or other.threshold is None:
+        return record
+    return replace(record, threshold=other.threshold, calibration=other.calibration)
 
 
 def _details(record: EntityType | RelationType) -> dict[str, Any]:

@@ -5,8 +5,9 @@ between entities, and whether the annotation is exhaustive. An example is what t
 text of one or several records of a source, a choice of labels, and for every span and pair whether
 it is positive, negative or not known. What a source does not annotate is unknown, not negative.
 
-A line may also be a single judged fact: `text`, `head`, `relation` and `tail` in the words of the
-text, and `accepted`, true or false. It says nothing about anything else in its text.
+A line may also be a fact that somebody judged: `text`, `head`, `relation` and `tail` in the words
+of the text, and `accepted`, true or false; or a line of `kgbuild export --format jsonl` with
+`accepted` added. It says nothing about anything else in its text.
 """
 
 import gzip
@@ -91,7 +92,7 @@ def read_records(path: Path) -> Iterator[Record]:
             if not line.strip():
                 continue
             try:
-                yield parse_record(json.loads(line), path.name.split(".")[0])
+                yield from parse_line(json.loads(line), path.name.split(".")[0])
             except KeyError as error:
                 reason = f"{path}:{number}: not an annotated record: it has no {error}"
                 raise ValueError(reason) from error
@@ -99,14 +100,26 @@ def read_records(path: Path) -> Iterator[Record]:
                 raise ValueError(f"{path}:{number}: not an annotated record: {error}") from error
 
 
-def parse_record(raw: Mapping[str, Any], source: str) -> Record:
-    """Turn one parsed line into a record.
+def parse_line(raw: Mapping[str, Any], source: str) -> list[Record]:
+    """Turn one parsed line into a record, or one for each sentence that a judged triple rests on.
 
     Raises:
-        KeyError, TypeError, ValueError: It is none.
+        AttributeError, KeyError, TypeError, ValueError: It is none.
     """
-    if "accepted" in raw:
-        raw = _judged_fact(raw)
+    if "accepted" not in raw:
+        return [parse_record(raw, source)]
+    if not isinstance(raw["accepted"], bool):
+        raise ValueError("`accepted` must be true or false")
+    judged = _judged_triple(raw) if "evidence" in raw else [_judged_fact(raw)]
+    return [parse_record(one, source) for one in judged]
+
+
+def parse_record(raw: Mapping[str, Any], source: str) -> Record:
+    """Turn one annotated text into a record.
+
+    Raises:
+        AttributeError, KeyError, TypeError, ValueError: It is none.
+    """
     entities = raw["entities"]
     known = raw.get("annotated_relations")
     record = Record(
@@ -156,21 +169,34 @@ def _check(record: Record) -> None:
 
 
 def _judged_fact(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """A fact that somebody accepted or rejected, as a record that says nothing else."""
-    if not isinstance(raw["accepted"], bool):
-        raise ValueError("`accepted` must be true or false")
-    entities = []
-    for side in ("head", "tail"):
-        places = _places(raw["text"], raw[side])
-        if not places:
+    """A fact whose ends are given by their words: any place where these stand will do."""
+    places = [_places(raw["text"], raw[side]) for side in ("head", "tail")]
+    for side, found in zip(("head", "tail"), places, strict=True):
+        if not found:
             raise ValueError(f"its {side} {raw[side]!r} is not in its text")
-        entities.append({"type": raw.get(f"{side}_type", "entity"), "mentions": places})
+    return _judged(raw["text"], places, raw["relation"], raw["accepted"])
+
+
+def _judged_triple(raw: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A triple as it is exported: each piece of evidence has its quote and the ends' spans."""
+    return [
+        _judged(
+            one["quote"],
+            [[(start - one["start"], end - one["start"])] for start, end in ends],
+            raw["type"],
+            raw["accepted"],
+        )
+        for one in raw["evidence"]
+        for ends in [(one["head"], one["tail"])]
+    ]
+
+
+def _judged(text: str, places: Sequence[Any], relation: str, accepted: bool) -> dict[str, Any]:
+    """A text with one pair of entities, and one thing said about it."""
     return {
-        **{key: raw[key] for key in ("id", "source", "domain", "text") if key in raw},
-        "entities": entities,
-        "relations" if raw["accepted"] else "negated": [
-            {"head": 0, "type": raw["relation"], "tail": 1}
-        ],
+        "text": text,
+        "entities": [{"type": "entity", "mentions": spans} for spans in places],
+        "relations" if accepted else "negated": [{"head": 0, "type": relation, "tail": 1}],
         "exhaustive_ner": False,
         "exhaustive_re": False,
         "annotated_relations": [],

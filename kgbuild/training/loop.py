@@ -75,6 +75,7 @@ class Trainer:
 
     Attributes:
         scores: Of the measurements so far.
+        drawn: Examples, of which `too_long` could not be used.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class Trainer:
         self._optimizer = _optimizer(model, schedule)
         self._random = np.random.default_rng(schedule.seed)
         self.steps, self.seen, self.elapsed = 0, 0, 0.0
+        self.drawn, self.too_long = 0, 0
         self.scores: list[float] = []
         self._best: dict[str, Tensor] | None = None
         self._next_measurement = 0.0
@@ -146,7 +148,7 @@ class Trainer:
 
     @property
     def _hopeless(self) -> bool:
-        if not self.scores:
+        if not any(self.scores):  # a bare encoder needs its time
             return False
         return len(self.scores) - 1 - self.scores.index(max(self.scores)) >= self.schedule.patience
 
@@ -236,6 +238,8 @@ class Trainer:
         while True:
             drawn = list(itertools.islice(examples, schedule.pool))
             ready = prepare(self.prompter, drawn, widest, schedule.max_tokens)
+            self.drawn += len(drawn)
+            self.too_long += len(drawn) - len(ready)
             if not ready:
                 raise ModelError(
                     f"no text fits into {schedule.max_tokens} tokens together with its labels;"

@@ -289,8 +289,12 @@ def _read(records: Sequence[Record], scorer: Scorer) -> list[Scored]:
 def _decoded(one: Scored, fitted: Fit) -> tuple[tuple[Mention, ...], tuple[Relation, ...]]:
     types: dict[tuple[int, int], dict[str, float]] = {}
     for span, scores in one.candidates.types.items():
-        worth = {name: _worth(score, fitted.entities[name]) for name, score in scores.items()}
-        if kept := {name: score for name, score in worth.items() if score is not None}:
+        kept = {
+            name: value
+            for name, score in scores.items()
+            if (value := _worth(score, fitted.entities[name])) is not None
+        }
+        if kept:
             types[span] = kept
     edges = {
         edge: worth

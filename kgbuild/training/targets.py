@@ -115,8 +115,9 @@ def word_targets(group: Sequence[Prepared], shape: Sequence[int]) -> tuple[Tenso
         for (first, last), mention in zip(one.spans, one.kept, strict=True):
             answers = torch.from_numpy(one.example.types[mention])
             known[row, first : last + 1, :n_labels] = (answers != UNKNOWN)[None, :, None]
-            for part, words in enumerate((first, last, slice(first, last + 1))):
-                targets[row, words, :n_labels, part] |= answers == 1
+            targets[row, first, :n_labels, 0] |= answers == 1
+            targets[row, last, :n_labels, 1] |= answers == 1
+            targets[row, first : last + 1, :n_labels, 2] |= answers == 1
     return targets, known
 
 

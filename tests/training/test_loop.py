@@ -9,7 +9,7 @@ from kgbuild.models.checkpoint import load
 from kgbuild.training.data import parse_record
 from kgbuild.training.examples import Label, assemble, clip
 from kgbuild.training.loop import Schedule, Trainer
-from kgbuild.training.targets import batches, entity_targets, pair_targets, prepare
+from kgbuild.training.targets import batches, entity_targets, pair_targets, prepare, word_targets
 
 RECORD = parse_record(
     {
@@ -99,3 +99,45 @@ def test_training_lowers_the_loss_and_goes_on_where_it_was_stopped(
     again = train(load(checkpoint_folder), tmp_path, 45, [])
     assert first.steps < again.steps < first.steps + 10
     assert torch.isfinite(next(again.model.parameters())).all()
+
+
+def test_token_level_models_learn_first_last_and_every_word_of_a_mention(loaded):
+    record = parse_record(
+        {"text": "Ada Lovelace wrote", "entities": [{"type": "person", "mentions": [[0, 12]]}]},
+        "made",
+    )
+    labels = [Label("person", "person"), Label("city", "city")]
+    one = assemble([clip(record, 0, 18)], labels, [], {}, random.Random(1))
+    prepared = prepare(loaded[1], [one], max_width=12, max_tokens=400)
+    targets, known = word_targets(prepared, (1, 3, 2, 3))
+    assert targets[0, :, 0].int().tolist() == [[1, 0, 1], [0, 1, 1], [0, 0, 0]]
+    assert not targets[0, :, 1].any()
+    assert known.all()
+
+
+def scored_steps(loaded, folder, scores):
+    """Train with a measurement after every step, and these scores."""
+    schedule = Schedule(60 / 60, pool=8, warmup=0.0, patience=3)
+    trainer = Trainer(*loaded, schedule, folder / "state.pt", clock=count().__next__)
+    given = iter(scores)
+    kept = []
+
+    def measure():
+        kept.append(next(trainer.model.parameters()).detach().clone())
+        return next(given)
+
+    trainer.train(cycle([example()]), lambda progress: None, measure)
+    return trainer, kept
+
+
+def test_the_weights_that_measured_best_are_kept_and_training_stops_when_nothing_helps(
+    loaded, tmp_path
+):
+    trainer, kept = scored_steps(loaded, tmp_path, [0.1, 0.5, 0.4, 0.3, 0.2, 0.9])
+    assert trainer.scores == [0.1, 0.5, 0.4, 0.3, 0.2]
+    assert torch.equal(next(trainer.model.parameters()), kept[1])
+
+
+def test_a_model_that_finds_nothing_yet_is_given_time(loaded, tmp_path):
+    trainer, _ = scored_steps(loaded, tmp_path, [0.0] * 99)
+    assert len(trainer.scores) > 5

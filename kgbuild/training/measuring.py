@@ -7,7 +7,6 @@ that, because spans and pairs are scored one by one.
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from operator import attrgetter
 from typing import Any
 
 from kgbuild.datatypes import Document
@@ -21,7 +20,7 @@ from kgbuild.training.judging import Judge, Tally
 
 MENTION_GRID = [round(0.2 + 0.05 * i, 2) for i in range(15)]
 RELATION_GRID = [round(0.1 + 0.05 * i, 2) for i in range(17)]
-_SCORE = attrgetter("score")
+_AS_GOOD = 0.005  # of F1
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +96,8 @@ class Yardstick:
         scored = list(self._score(model, low))
         best = _measured(scored, settings.threshold, settings.relation_threshold)
         for _ in range(2):
-            best = max((_measured(scored, best.threshold, t) for t in RELATION_GRID), key=_SCORE)
-            best = max(
-                (_measured(scored, t, best.relation_threshold) for t in MENTION_GRID), key=_SCORE
-            )
+            best = _middle([_measured(scored, best.threshold, t) for t in RELATION_GRID])
+            best = _middle([_measured(scored, t, best.relation_threshold) for t in MENTION_GRID])
         return best
 
     def _score(self, model: JointModel, settings: Settings) -> Iterator[Scored]:
@@ -122,6 +119,13 @@ def above(candidates: Candidates, threshold: float, relation_threshold: float) -
         e: score for e, score in candidates.relations.items() if score > relation_threshold
     }
     return Candidates(types, relations)
+
+
+def _middle(measured: Sequence[Measured]) -> Measured:
+    """Of those that are as good as the best, the middle one: it is chance where a plateau ends."""
+    best = max(one.score for one in measured)
+    good = [one for one in measured if one.score >= best - _AS_GOOD]
+    return good[len(good) // 2]
 
 
 def _measured(scored: Sequence[Scored], threshold: float, relation_threshold: float) -> Measured:

@@ -278,7 +278,8 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         self._optimizer.load_state_dict(state["optimizer"])
         self.steps, self.seen, self.elapsed = state["progress"]
-        self.scores, self._next_measurement, self._best = state["measured"]
+        # A run of an earlier version has not measured.
+        self.scores, self._next_measurement, self._best = state.get("measured", ([], 0.0, None))
         self._random = np.random.default_rng([self.schedule.seed, self.steps])
 
 

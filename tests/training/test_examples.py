@@ -112,6 +112,23 @@ def test_a_pair_annotated_as_unrelated_is_negative_both_ways():
     assert targets[ADA, ACME].tolist() == [UNKNOWN, UNKNOWN]
 
 
+def test_what_is_denied_is_negative_and_asked_for():
+    denied = [{"head": 2, "type": "works for", "tail": 1}]
+    one = record(exhaustive_re=False, annotated_relations=[], negated=denied)
+    targets = example(one).relations
+    assert targets[EVE, ACME].tolist() == [NEGATIVE, UNKNOWN]
+    [drawn] = islice(
+        iter(Examples({"made": [record(relations=[], negated=denied)]}, {}, Mix(), 1)), 1
+    )
+    assert drawn.relation_labels
+
+
+def test_one_record_that_is_not_exhaustive_makes_a_whole_text_so():
+    parts = [clip(one, 0, len(TEXT)) for one in (record(), record(exhaustive_ner=False))]
+    joined = assemble(parts, [Label("person", "person")], [], {}, random.Random(1))
+    assert (joined.spans_known, joined.pairs_known) == (False, True)
+
+
 def test_an_inverse_wording_turns_the_answers_round():
     targets = example(record(), relations=[Label("works for", "employs", inverse=True)]).relations
     assert targets[ACME, ADA, 0] == POSITIVE

@@ -23,7 +23,8 @@ def load_model(
         name: `bundled` for the model in the box, a checkpoint folder, or a name on the Hugging
             Face hub (`owner/model`, or `owner/model@revision`).
         device: `cpu`, `cuda` or `mps`.
-        dtype: Of the weights; float32 by default.
+        dtype: Of the weights; float32 by default. With `torch.bfloat16` a processor that knows it
+            is faster, and a score may differ by about 0.01.
 
     Raises:
         ModelError: It cannot be found, is incomplete, or is of a kind that is not supported.
@@ -32,9 +33,14 @@ def load_model(
 
     from kgbuild.models import checkpoint
     from kgbuild.models.joint import JointModel
+    from kgbuild.models.packed import layer_for
 
     folder = model_folder(name)
     network, prompter = checkpoint.load(folder)
+    layer = layer_for(dtype) if device == "cpu" else None
+    if layer is not None:
+        network.pack(layer)
+        dtype = None
     return JointModel(
         network,
         prompter,

@@ -6,6 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from kgbuild.models.disentangled import disentangle
+from kgbuild.models.packed import PackedLinear, pack
+
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
@@ -49,6 +52,12 @@ class Encoder(nn.Module):
         layers = int(transformer.config.num_hidden_layers)
         self.fuser = LayerFuser(layers, own) if fuse else None
         self.projection = nn.Linear(own, width) if own != width else None
+
+    def pack(self, layer: type[PackedLinear]) -> None:
+        """Rearrange the encoder for inference; see `packed.py`."""
+        if self.transformer.config.model_type == "deberta-v2":
+            disentangle(self.transformer, layer)
+        pack(self, layer)
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Return (B, T, H) for ids and mask (B, T)."""

@@ -9,7 +9,8 @@ this changes no score, and it is where most of the public package's time goes. A
 may look at all spans, and is shown all that stand above the threshold.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise, permutations
@@ -143,16 +144,16 @@ class JointModel:
         )
         labels = self.prompter.labels(entities, relations)
         predictions = [Prediction() for _ in texts]
-        for indices, words in self._batches(texts, labels, batch_size):
-            with torch.inference_mode():
-                run = _Run(self, words, labels)
-                chosen = [choose(one.above(threshold), flat_ner, multi_label) for one in run.scores]
-                selected = [one.selected(threshold) for one in run.scores]
-                links = run.links(selected, adjacency_threshold)
-                spans = [_chosen_among(*both) for both in zip(selected, chosen, strict=True)]
-                pairs = [_pairs_among(*all) for all in zip(selected, links, spans, strict=True)]
-                distinct = [np.unique(of, axis=0, return_inverse=True) for of in pairs]
-                scores = run.score_pairs(spans, [of.tolist() for of, _ in distinct])
+
+        def answer(indices: list[int], words: list[Words]) -> None:
+            run = _Run(self, words, labels)
+            chosen = [choose(one.above(threshold), flat_ner, multi_label) for one in run.scores]
+            selected = [one.selected(threshold) for one in run.scores]
+            links = run.links(selected, adjacency_threshold)
+            spans = [_chosen_among(*both) for both in zip(selected, chosen, strict=True)]
+            pairs = [_pairs_among(*all) for all in zip(selected, links, spans, strict=True)]
+            distinct = [np.unique(of, axis=0, return_inverse=True) for of in pairs]
+            scores = run.score_pairs(spans, [of.tolist() for of, _ in distinct])
             for row, index in enumerate(indices):
                 mentions = _mentions(texts[index], words[row], chosen[row], entities)
                 position = _first_positions(chosen[row], spans[row])
@@ -163,6 +164,8 @@ class JointModel:
                     for h, t in [pairs[row][m].tolist()]
                 ]
                 predictions[index] = Prediction(mentions, tuple(found))
+
+        self._run_all(answer, self._batches(texts, labels, batch_size))
         return predictions
 
     def candidates(
@@ -190,25 +193,23 @@ class JointModel:
         """
         labels = self.prompter.labels(entity_labels, relation_labels)
         results = [_no_candidates(len(entity_labels), len(relation_labels)) for _ in texts]
-        for indices, words in self._batches(texts, labels, batch_size):
-            with torch.inference_mode():
-                run = _Run(self, words, labels)
-                found = [
-                    _within_paragraphs(texts[index], of, one.above(threshold))
-                    for index, of, one in zip(indices, words, run.scores, strict=True)
-                ]
-                spans = [
-                    [(first, last) for first, last, _, _ in choose(of, True, False)] for of in found
-                ]
-                scores = [one.of(chosen) for one, chosen in zip(run.scores, spans, strict=True)]
-                pairs = [_pairs(of > threshold, pairable) for of in scores]
-                if self.network.adjacency is not None:
-                    selected = [one.selected(threshold) for one in run.scores]
-                    links = run.links(selected, adjacency_threshold)
-                    pairs = [
-                        _linked(*all) for all in zip(pairs, spans, selected, links, strict=True)
-                    ]
-                pair_scores = run.score_pairs(spans, [of.tolist() for of in pairs])
+
+        def answer(indices: list[int], words: list[Words]) -> None:
+            run = _Run(self, words, labels)
+            found = [
+                _within_paragraphs(texts[index], of, one.above(threshold))
+                for index, of, one in zip(indices, words, run.scores, strict=True)
+            ]
+            spans = [
+                [(first, last) for first, last, _, _ in choose(of, True, False)] for of in found
+            ]
+            scores = [one.of(chosen) for one, chosen in zip(run.scores, spans, strict=True)]
+            pairs = [_pairs(of > threshold, pairable) for of in scores]
+            if self.network.adjacency is not None:
+                selected = [one.selected(threshold) for one in run.scores]
+                links = run.links(selected, adjacency_threshold)
+                pairs = [_linked(*all) for all in zip(pairs, spans, selected, links, strict=True)]
+            pair_scores = run.score_pairs(spans, [of.tolist() for of in pairs])
             for row, index in enumerate(indices):
                 at = words[row].spans
                 characters = [(at[first][0], at[last][1]) for first, last in spans[row]]
@@ -218,6 +219,8 @@ class JointModel:
                     pairs[row],
                     pair_scores[row],
                 )
+
+        self._run_all(answer, self._batches(texts, labels, batch_size))
         return results
 
     def relation_scores(
@@ -245,20 +248,51 @@ class JointModel:
         """
         labels = self.prompter.labels(entity_labels, relation_labels)
         results = [np.zeros((len(of), len(of), len(relation_labels)), np.float32) for of in spans]
-        for indices, words in self._batches(texts, labels, batch_size):
+
+        def answer(indices: list[int], words: list[Words]) -> None:
             at = [
                 [_touched(of, span, self.network.config.max_width) for span in spans[index]]
                 for index, of in zip(indices, words, strict=True)
             ]
             known = [[i for i, one in enumerate(of) if one is not None] for of in at]
             pairs = [list(permutations(range(len(of)), 2)) for of in known]
-            with torch.inference_mode():
-                run = _Run(self, words, labels)
-                scores = run.score_pairs([[one for one in of if one] for of in at], pairs)
+            run = _Run(self, words, labels)
+            scores = run.score_pairs([[one for one in of if one] for of in at], pairs)
             for index, of, chosen, scored in zip(indices, known, pairs, scores, strict=True):
                 for (head, tail), row in zip(chosen, scored, strict=True):
                     results[index][of[head], of[tail]] = row
+
+        self._run_all(answer, self._batches(texts, labels, batch_size))
         return results
+
+    def _run_all(
+        self,
+        answer: Callable[[list[int], list[Words]], None],
+        batches: Iterable[tuple[list[int], list[Words]]],
+    ) -> None:
+        """Answer batch after batch; on a CPU as many at once as PyTorch has threads.
+
+        Two cores that read a text each are faster than two that share one, and what comes out does
+        not depend on how many there are.
+        """
+
+        def one(batch: tuple[list[int], list[Words]]) -> None:
+            with torch.inference_mode():
+                answer(*batch)
+
+        threads = torch.get_num_threads()
+        if self.device.type != "cpu" or threads == 1:
+            for batch in batches:
+                one(batch)
+            return
+        try:
+            with ThreadPoolExecutor(
+                threads, initializer=torch.set_num_threads, initargs=(1,)
+            ) as at:
+                for _ in at.map(one, batches):
+                    pass
+        finally:
+            torch.set_num_threads(threads)
 
     def _batches(
         self, texts: Sequence[str], labels: Labels, batch_size: int | None
@@ -319,6 +353,8 @@ class _Run:
     def _vectors(self, spans: Sequence[Sequence[WordSpan]]) -> Tensor:
         """Vectors of all rows' spans, (N, H)."""
         flat = [(row, first, last) for row, of in enumerate(spans) for first, last in of]
+        if self._network.config.is_token_level:
+            return self._network.few_span_vectors(self._states, self._tensor(flat))
         return self._network.span_vectors(self._sides, self._tensor(flat))
 
     def score_pairs(

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kgbuild.models.encoder import Encoder
+from kgbuild.models.packed import PackedLinear, pack
 from kgbuild.models.pooling import gather, pool
 from kgbuild.models.prompt import Batch
 from kgbuild.models.relex_layers import ADJACENCY, TRIPLES
@@ -88,9 +89,19 @@ class PairedHead(nn.Sequential):
 
     def __init__(self, width: int, dropout: float) -> None:
         super().__init__(*head(2 * width, width, dropout))
+        self._halves: tuple[PackedLinear, PackedLinear] | None = None
+
+    def pack(self, layer: type[PackedLinear]) -> None:
+        """Pack the first layer for inference, one half for each side."""
+        first: nn.Linear = self[0]  # type: ignore[assignment]
+        left, right = first.weight.chunk(2, dim=1)
+        self._halves = layer(left, None), layer(right, first.bias)
+        self[0] = nn.Identity()
 
     def sides(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """Apply the first layer to either side; the sum of the two is the hidden layer's input."""
+        if self._halves is not None:
+            return self._halves[0](x), self._halves[1](y)
         first: nn.Linear = self[0]  # type: ignore[assignment]
         left, right = first.weight.chunk(2, dim=1)
         return functional.linear(x, left), functional.linear(y, right, first.bias)
@@ -149,6 +160,13 @@ class Spans(nn.Module):
         start, end = sides
         return self.out_project.output(self.out_project.hidden(start[row, first], end[row, last]))
 
+    def vectors_of(self, words: Tensor, spans: Tensor) -> Tensor:
+        """The same straight from the words (B, W, H), for a few spans."""
+        row, first, last = spans.unbind(1)
+        start = functional.relu(self.project_start(words[row, first]))
+        end = functional.relu(self.project_end(words[row, last]))
+        return self.out_project.output(self.out_project.hidden(*self.out_project.sides(start, end)))
+
 
 class TokenScorer(nn.Module):
     """Whether a word is the first, the last, or one of the words of a mention of a label.
@@ -164,16 +182,34 @@ class TokenScorer(nn.Module):
             nn.Linear(3 * width, 4 * width), nn.Dropout(dropout), nn.ReLU(), nn.Linear(4 * width, 3)
         )
 
+        self._packed: tuple[PackedLinear, PackedLinear, PackedLinear] | None = None
+
+    def pack(self, layer: type[PackedLinear]) -> None:
+        """Pack the wide layers for inference; the first of `out_mlp` in its three parts."""
+        first: nn.Linear = self.out_mlp[0]  # type: ignore[assignment]
+        of_word, of_label, of_both = first.weight.chunk(3, dim=1)
+        self._packed = (
+            layer(of_word, None),
+            layer(of_label, first.bias),
+            layer(of_both, None),
+        )
+        self.out_mlp[0] = nn.Identity()
+        self.proj_token = layer(self.proj_token.weight, self.proj_token.bias)
+        self.proj_label = layer(self.proj_label.weight, self.proj_label.bias)
+
     def forward(self, words: Tensor, labels: Tensor) -> Tensor:
         """Return logits (B, W, C, 3) for words (B, W, H) and labels (B, C, H).
 
         W₁ is applied to t₀ and l₀ once, and to the products one label at a time, so that the
         hidden layer of all words and labels is never in memory.
         """
-        first: nn.Linear = self.out_mlp[0]  # type: ignore[assignment]
-        of_word, of_label, of_both = first.weight.chunk(3, dim=1)
         t0, t1 = self.proj_token(words).chunk(2, dim=-1)
         l0, l1 = self.proj_label(labels).chunk(2, dim=-1)
+        if self._packed is not None:
+            rows = zip(t0, t1, l0, l1, strict=True)
+            return torch.stack([self._row(*row, *self._packed) for row in rows])
+        first: nn.Linear = self.out_mlp[0]  # type: ignore[assignment]
+        of_word, of_label, of_both = first.weight.chunk(3, dim=1)
         word_side = functional.linear(t0, of_word)  # (B, W, 4H)
         label_side = functional.linear(l0, of_label, first.bias)  # (B, C, 4H)
         rest = self.out_mlp[1:]
@@ -184,6 +220,23 @@ class TokenScorer(nn.Module):
             for c in range(labels.shape[1])
         ]
         return torch.stack(logits, dim=2) if logits else words.new_zeros(*words.shape[:2], 0, 3)
+
+    def _row(
+        self,
+        t0: Tensor,
+        t1: Tensor,
+        l0: Tensor,
+        l1: Tensor,
+        of_word: PackedLinear,
+        of_label: PackedLinear,
+        of_both: PackedLinear,
+    ) -> Tensor:
+        """Logits (W, C, 3) of one text: what is added to a product is added while multiplying."""
+        word_side, label_side, last = of_word(t0), of_label(l0), self.out_mlp[3]
+        logits = t0.new_empty(len(t0), len(l0), 3)
+        for c in range(len(l0)):
+            logits[:, c] = last(of_both.plus(t1 * l1[c], word_side, label_side[c]).relu_())
+        return logits
 
 
 class Relex(nn.Module):
@@ -210,6 +263,10 @@ class Relex(nn.Module):
             self.pairs = PairedHead(width, dropout)
         else:
             self.triples = TRIPLES[config.triples_layer](width)
+
+    def pack(self, layer: type[PackedLinear]) -> None:
+        """Rearrange for inference; what only sees the few spans that are paired stays as it is."""
+        pack(self, layer, keep=("adjacency", "triples"))
 
     def encode(self, batch: Batch) -> States:
         """Read labels and text together."""
@@ -239,6 +296,11 @@ class Relex(nn.Module):
     def span_vectors(self, sides: Sides, spans: Tensor) -> Tensor:
         """Vectors (N, H) of `spans` (N, 3): row of the batch, first word, last word."""
         return self.spans.vectors(sides, spans)
+
+    def few_span_vectors(self, states: States, spans: Tensor) -> Tensor:
+        """The same in a token-level model, which looks at no span but these."""
+        vectors: Tensor = self.spans.vectors_of(states.words, spans)  # type: ignore[operator]
+        return vectors
 
     def pair_logits(self, states: States, vectors: Tensor, rows: Tensor, pairs: Tensor) -> Tensor:
         """Score ordered pairs against every relation label: (M, R).

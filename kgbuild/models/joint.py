@@ -11,7 +11,7 @@ may look at all spans, and is shown all that stand above the threshold.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise, permutations
 
@@ -33,6 +33,7 @@ from kgbuild.models.greedy import (
 from kgbuild.models.prompt import Labels, Prompter, Words
 from kgbuild.models.relex import Relex
 from kgbuild.models.span_layers import Sides
+from kgbuild.models.windows import cut
 
 Bools = NDArray[np.bool_]
 
@@ -124,8 +125,12 @@ class JointModel:
         as in the public package, a relation of such a span is found more than once, and may lead
         from the span to itself.
 
+        A text that is too long for the model is read in windows, cut where a sentence ends if one
+        does; the public package cuts it off. No mention or relation leads from one to the next:
+        documents are better read by `kgbuild.extraction`, whose chunks overlap.
+
         Args:
-            texts: Each at most as long as the model's window.
+            texts: Of any length.
             entity_labels: Words for the entity types; repeated ones count once.
             relation_labels: Words for the relation types.
             threshold: A mention's score is above it.
@@ -136,14 +141,20 @@ class JointModel:
             batch_size: Texts that are run together; by default as many as suit the device.
 
         Raises:
-            ModelError: A text does not fit the window together with the labels.
+            ModelError: The labels leave no room for text, or for a very long word.
         """
         entities, relations = (
             list(dict.fromkeys(entity_labels)),
             list(dict.fromkeys(relation_labels)),
         )
         labels = self.prompter.labels(entities, relations)
-        predictions = [Prediction() for _ in texts]
+        room = self.window - self.prompter.length(labels)
+        windows = [
+            (index, window)
+            for index, words in enumerate(self.prompter.words(texts))
+            for window in cut(texts[index], words, room)
+        ]
+        predictions = [Prediction() for _ in windows]
 
         def answer(indices: list[int], words: list[Words]) -> None:
             run = _Run(self, words, labels)
@@ -155,7 +166,8 @@ class JointModel:
             distinct = [np.unique(of, axis=0, return_inverse=True) for of in pairs]
             scores = run.score_pairs(spans, [of.tolist() for of, _ in distinct])
             for row, index in enumerate(indices):
-                mentions = _mentions(texts[index], words[row], chosen[row], entities)
+                text = texts[windows[index][0]]
+                mentions = _mentions(text, words[row], chosen[row], entities)
                 position = _first_positions(chosen[row], spans[row])
                 scored = scores[row][distinct[row][1].reshape(-1)]
                 found = [
@@ -165,8 +177,11 @@ class JointModel:
                 ]
                 predictions[index] = Prediction(mentions, tuple(found))
 
-        self._run_all(answer, self._batches(texts, labels, batch_size))
-        return predictions
+        self._run_all(answer, self._batches([words for _, words in windows], batch_size))
+        of_text: list[list[Prediction]] = [[] for _ in texts]
+        for (index, _), prediction in zip(windows, predictions, strict=True):
+            of_text[index].append(prediction)
+        return [_joined(found) for found in of_text]
 
     def candidates(
         self,
@@ -220,7 +235,7 @@ class JointModel:
                     pair_scores[row],
                 )
 
-        self._run_all(answer, self._batches(texts, labels, batch_size))
+        self._run_all(answer, self._batches(self._fitting(texts, labels), batch_size))
         return results
 
     def relation_scores(
@@ -262,7 +277,7 @@ class JointModel:
                 for (head, tail), row in zip(chosen, scored, strict=True):
                     results[index][of[head], of[tail]] = row
 
-        self._run_all(answer, self._batches(texts, labels, batch_size))
+        self._run_all(answer, self._batches(self._fitting(texts, labels), batch_size))
         return results
 
     def _run_all(
@@ -294,13 +309,8 @@ class JointModel:
         finally:
             torch.set_num_threads(threads)
 
-    def _batches(
-        self, texts: Sequence[str], labels: Labels, batch_size: int | None
-    ) -> Iterator[tuple[list[int], list[Words]]]:
-        """Group texts of like length; the label prompt is part of the length.
-
-        There is no group of texts without any words.
-        """
+    def _fitting(self, texts: Sequence[str], labels: Labels) -> list[Words]:
+        """Tokenise texts that must fit the window together with the labels."""
         words = self.prompter.words(texts)
         fixed = self.prompter.length(labels)
         for index, one in enumerate(words):
@@ -309,7 +319,13 @@ class JointModel:
                     f"text {index} needs {fixed + len(one.ids)} tokens with its labels, the model"
                     f" reads {self.window}: split the text or ask for fewer labels at once"
                 )
-        order = sorted(range(len(texts)), key=lambda i: (len(words[i].ids), i))
+        return words
+
+    def _batches(
+        self, words: Sequence[Words], batch_size: int | None
+    ) -> Iterator[tuple[list[int], list[Words]]]:
+        """Group texts of like length. There is no group of texts without any words."""
+        order = sorted(range(len(words)), key=lambda i: (len(words[i].ids), i))
         size = batch_size or (32 if self.device.type != "cpu" else 1)
         for start in range(0, len(order), size):
             indices = order[start : start + size]
@@ -456,6 +472,19 @@ def _pairs(types: Bools, pairable: Bools | None) -> Ints:
         allowed = (possible @ pairable.astype(np.int64) @ possible.T) > 0
     np.fill_diagonal(allowed, val=False)
     return np.argwhere(allowed)
+
+
+def _joined(parts: Sequence[Prediction]) -> Prediction:
+    """The predictions of a text's windows as one."""
+    mentions: list[PredictedMention] = []
+    relations: list[PredictedRelation] = []
+    for part in parts:
+        before = len(mentions)
+        mentions += part.mentions
+        relations += [
+            replace(r, head=r.head + before, tail=r.tail + before) for r in part.relations
+        ]
+    return Prediction(tuple(mentions), tuple(relations))
 
 
 def _mentions(

@@ -3,6 +3,7 @@ import pytest
 
 from kgbuild.errors import ModelError
 from kgbuild.models import load_model
+from kgbuild.models.windows import cut
 
 TEXTS = [
     "Ada Lovelace wrote about the analytical engine. Charles Babbage works in London!",
@@ -75,9 +76,35 @@ def test_repeated_labels_count_once(model):
     assert twice == predict(model)
 
 
-def test_a_text_beyond_the_window_is_refused_not_cut(model):
+def test_a_long_text_is_read_in_windows_to_its_end(model):
+    text = " ".join([*TEXTS[:1] * 100, "Ada"])
+    (long,) = model.predict([text], ENTITIES, RELATIONS, threshold=0.5, relation_threshold=0.5)
+    assert all(text[m.start : m.end] == m.text for m in long.mentions)
+    assert long.mentions[-1].start > 0.9 * len(text)
+    assert all(r.head < len(long.mentions) > r.tail for r in long.relations)
+    assert long.relations[-1].head > len(long.mentions) / 2
+
+
+def test_a_window_is_read_like_a_text_of_its_own(model):
+    (words,) = model.prompter.words([" ".join(TEXTS[:1] * 100)])
+    text = " ".join(TEXTS[:1] * 100)
+    windows = list(cut(text, words, 200))
+    assert [span for one in windows for span in one.spans] == words.spans
+    assert all(text[one.spans[-1][0]] in ".!?" for one in windows)
+    for one in windows:
+        start, end = one.spans[0][0], one.spans[-1][1]
+        (alone,) = model.prompter.words([text[start:end]])
+        assert (alone.ids, alone.first, alone.last) == (one.ids, one.first, one.last)
+
+
+def test_labels_that_leave_no_room_are_refused(model):
+    with pytest.raises(ModelError, match="ask for fewer labels at once"):
+        model.predict(["Ada"], [f"person number {i}" for i in range(300)], RELATIONS)
+
+
+def test_candidates_are_not_looked_for_beyond_the_window(model):
     with pytest.raises(ModelError, match="text 1 needs .* the model reads 512"):
-        predict(model, ["Ada", "London " * 600])
+        model.candidates(["Ada", "London " * 600], ENTITIES, RELATIONS, threshold=0.5)
 
 
 def test_candidates_leave_out_pairs_that_no_relation_allows(model):

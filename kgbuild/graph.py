@@ -201,9 +201,9 @@ class KnowledgeGraph:
 
     def search(self, question: str, k: int = 5) -> "SearchResult":
         """The k passages that answer a question best, and the part of the graph around them."""
-        from kgbuild.retrieval import search
+        from kgbuild.retrieval import EmbeddedPassages, search
 
-        return search(self._graph, question, k=k, embedder=self._embedder)
+        return search(EmbeddedPassages(self._graph, self._embedder), question, k=k)
 
     def query(self, sparql: str) -> Answer:
         """Answer a SPARQL query; see `kgbuild.connectors.sparql` for what is where.

@@ -11,7 +11,7 @@ from kgbuild.connectors.embedded import EmbeddedGraph
 from kgbuild.extraction import Extracted
 from kgbuild.ledger import Ledger, assemble, names
 from kgbuild.resolution import resolve
-from kgbuild.retrieval import search
+from kgbuild.retrieval import EmbeddedPassages, search
 
 ONTOLOGY = Ontology.parse(
     "name: rivers\n"
@@ -40,13 +40,13 @@ class Words:
 
 
 @pytest.fixture(scope="module")
-def graph(tmp_path_factory) -> Iterator[EmbeddedGraph]:
+def graph(tmp_path_factory) -> Iterator[EmbeddedPassages]:
     with Ledger.open(tmp_path_factory.mktemp("kg")) as ledger:
         for id, text in TEXTS.items():
             ledger.record(extracted(Document(id, text)), build="test")
         found = names(ledger.database, ONTOLOGY)
         assemble(ledger.database, ONTOLOGY, resolve(found, ONTOLOGY))
-        yield EmbeddedGraph(ledger)
+        yield EmbeddedPassages(EmbeddedGraph(ledger), Words())
 
 
 def extracted(document: Document) -> Extracted:
@@ -77,7 +77,7 @@ def edges(result) -> list[tuple[str, str, str]]:
 
 
 def test_the_best_passage_comes_with_the_edge_it_says(graph):
-    result = search(graph, "Who founded Weirworks?", k=2, embedder=Words())
+    result = search(graph, "Who founded Weirworks?", k=2)
     assert documents(result)[0] == "first"
     assert edges(result)[0] == ("Mira Holt", "founded", "Weirworks")
     assert result.triples[0].evidence[0].quote == TEXTS["first"]
@@ -85,18 +85,18 @@ def test_the_best_passage_comes_with_the_edge_it_says(graph):
 
 
 def test_the_graph_leads_to_passages_that_do_not_name_what_was_asked_for(graph):
-    result = search(graph, "Who founded what Weirworks owns?", k=3, embedder=Words())
+    result = search(graph, "Who founded what Weirworks owns?", k=3)
     assert "third" in documents(result)
     assert "Weirworks" not in TEXTS["third"]
 
 
 def test_a_question_that_names_nothing_still_finds_passages(graph):
-    result = search(graph, "skaters on frozen water", k=1, embedder=Words())
+    result = search(graph, "skaters on frozen water", k=1)
     assert documents(result) == ["fourth"]
 
 
 def test_scores_fall_from_at_most_one(graph):
-    result = search(graph, "Who bought Lockgate?", k=5, embedder=Words())
+    result = search(graph, "Who bought Lockgate?", k=5)
     scores = [score for _, score in result.chunks]
     assert 1 >= scores[0] == max(scores)
     assert scores == sorted(scores, reverse=True)
@@ -104,12 +104,12 @@ def test_scores_fall_from_at_most_one(graph):
 
 
 def test_names_are_found_whatever_their_case_and_length(graph):
-    result = search(graph, "what do SLUICE AND SONS paint", k=1, embedder=Words())
+    result = search(graph, "what do SLUICE AND SONS paint", k=1)
     assert [entity.name for entity in result.entities] == ["Sluice and Sons"]
 
 
 def test_signs_in_a_question_are_not_read_as_operators(graph):
-    result = search(graph, 'Weirworks" OR NEAR(* -- ?', k=1, embedder=Words())
+    result = search(graph, 'Weirworks" OR NEAR(* -- ?', k=1)
     assert documents(result)
 
 
@@ -118,22 +118,22 @@ def test_a_removed_document_is_not_found(tmp_path):
         for id in ("first", "fourth"):
             ledger.record(extracted(Document(id, TEXTS[id])), build="test")
         ledger.remove("fourth")
-        result = search(EmbeddedGraph(ledger), "skaters canal", k=5, embedder=Words())
+        result = search(EmbeddedPassages(EmbeddedGraph(ledger), Words()), "skaters canal", k=5)
         assert documents(result) == ["first"]
 
 
 def test_an_empty_graph_has_nothing_to_say(tmp_path):
     with Ledger.open(tmp_path) as ledger:
-        result = search(EmbeddedGraph(ledger), "anything", k=5, embedder=Words())
+        result = search(EmbeddedPassages(EmbeddedGraph(ledger), Words()), "anything", k=5)
     assert (result.chunks, result.entities, result.triples) == ((), (), ())
 
 
 @pytest.mark.parametrize("question", ["", "  ", "?!"])
 def test_a_question_without_words_is_refused(graph, question):
     with pytest.raises(QueryError, match="the question is empty"):
-        search(graph, question, k=5, embedder=Words())
+        search(graph, question, k=5)
 
 
 def test_k_must_be_positive(graph):
     with pytest.raises(QueryError, match="k is 0"):
-        search(graph, "Weirworks", k=0, embedder=Words())
+        search(graph, "Weirworks", k=0)

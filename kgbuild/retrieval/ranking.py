@@ -1,116 +1,154 @@
-"""From a question to the passages that answer it, and the part of the graph around them.
+"""From a question to the passages that answer it, best first.
 
-Three rankings of the passages, by meaning (embeddings), by words (full text) and by the graph (the
-evidence of edges near the things that the question names), fused by reciprocal rank: Cormack et
-al., SIGIR 2009.
+A passage can be found in three ways, and each says how good it is in [0, 1]: by meaning, the cosine
+of the question and the passage; by words, BM25 as a share of the best; by the graph, the closeness
+of the question to an edge that the passage says, times the edge's score. Edges are looked for at
+the things that the question names and one step further: there, it is the way that is compared, both
+edges together. The passage's score is the weighted mean. Sums of scores were better than sums of
+reciprocal ranks, which forget how far ahead the first is; `benchmarks/retrieval.py` has numbers.
 """
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from heapq import nlargest
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from kgbuild.connectors.embedded import EmbeddedGraph
-from kgbuild.datatypes import Chunk, Entity, Triple
-from kgbuild.embeddings import TextEmbedder
+import numpy as np
+
+from kgbuild.datatypes import Entity, Triple
+from kgbuild.embeddings import Vectors
 from kgbuild.errors import QueryError
-from kgbuild.retrieval.passages import Key, Passages
+from kgbuild.retrieval.searchable import Place, SearchableGraph
 
-_RANKED = 50  # passages in each of the rankings
-_RANK_OFFSET = 60  # the constant of reciprocal rank fusion, as published
+_FOUND = 50  # passages by meaning, and as many by words
 _LONGEST_NAME = 8  # words
-_NEAR = 100  # edges around a few entities that are compared with the question
-_SHOWN = 25  # edges of a result
+_NEAR = 100  # edges at what the question names
+_FOLLOWED = 25  # of these, the ones whose ends are gone on from
+_FAR = 200  # edges there
+
+_MEANING, _WORDS, _GRAPH = 1.0, 0.5, 1.0
+
+
+class Question:
+    """A question, and how close edges are to it in meaning.
+
+    Attributes:
+        named: The entities that it names, the longest names first at each place.
+    """
+
+    def __init__(self, text: str, graph: SearchableGraph) -> None:
+        """Take it in.
+
+        Raises:
+            QueryError: It has no words.
+        """
+        self.text = text
+        self.words = re.findall(r"\w+", text)
+        if not self.words:
+            raise QueryError("the question is empty; ask with a few words")
+        self._graph = graph
+        self.vector = graph.embed([text])[0]
+        self.named = tuple(dict.fromkeys(_named(graph, text)))
+
+    def vectors(self, triples: Sequence[Triple]) -> Vectors:
+        """Triples in words, as vectors. *Shape:* (n_triples, width)."""
+        if not triples:
+            return np.zeros((0, len(self.vector)), dtype=np.float32)
+        return self._graph.embed([f"{t.head} {t.type} {t.tail}" for t in triples])
+
+    def closest(self, triples: Sequence[Triple]) -> list[Triple]:
+        """The same triples, the closest first."""
+        closeness = self.vectors(triples) @ self.vector
+        return [triples[i] for i in np.argsort(-closeness, kind="stable")]
 
 
 @dataclass(frozen=True, slots=True)
-class SearchResult:
-    """What a graph has to say on a question.
+class Findings:
+    """Which passages a question finds, in each of the three ways, with scores in [0, 1]."""
 
-    Attributes:
-        chunks: Passages with their scores, best first; 1 is first in all three rankings.
-        entities: Those that the question names, then the ends of the triples.
-        triples: Edges at those entities or out of the passages, closest to the question first.
-    """
+    meaning: Mapping[Place, float]
+    words: Mapping[Place, float]
+    graph: Mapping[Place, float] = field(default_factory=dict)
 
-    question: str
-    chunks: tuple[tuple[Chunk, float], ...]
-    entities: tuple[Entity, ...]
-    triples: tuple[Triple, ...]
+    def fused(self) -> dict[Place, float]:
+        """All passages with the weighted means of their scores, the best first.
 
-
-def search(
-    graph: EmbeddedGraph, question: str, *, k: int = 5, embedder: TextEmbedder
-) -> SearchResult:
-    """Find the k best passages; a passage is embedded the first time it is searched.
-
-    Raises:
-        QueryError: The question has no words, or k is not positive.
-    """
-    if k < 1:
-        raise QueryError(f"k is {k}; ask for 1 passage or more")
-    if not re.search(r"\w", question):
-        raise QueryError("the question is empty; ask with a few words")
-    passages = Passages(graph.ledger.database)
-    closeness = _Closeness(question, embedder)
-    found = [_by_meaning(passages, closeness), passages.with_words(question, _RANKED)]
-    named = list(_named(graph, question))
-    seeds = [entity.id for entity in named] or passages.entities(_fused(found)[:3])
-    found.append(_by_graph(graph, passages, seeds, closeness))
-    best = _fused(found)[:k]
-    chunks = passages.chunks(best)
-    triples = _around(graph, named, passages.entities(best), chunks.values(), closeness)
-    ends = (end for t in triples for end in (t.head, t.tail) if isinstance(end, Entity))
-    scores = _scores(found)
-    return SearchResult(
-        question,
-        tuple((chunks[key], scores[key]) for key in best if key in chunks),
-        tuple(dict.fromkeys([*named, *ends])),
-        tuple(triples),
-    )
+        Only the closest passages have a cosine; any other is taken to be as close as the last.
+        """
+        least = min(self.meaning.values(), default=0.0)
+        weight = _MEANING + _WORDS + _GRAPH
+        scores = {
+            place: (
+                _MEANING * self.meaning.get(place, least)
+                + _WORDS * self.words.get(place, 0.0)
+                + _GRAPH * self.graph.get(place, 0.0)
+            )
+            / weight
+            for place in {*self.meaning, *self.words, *self.graph}
+        }
+        return dict(sorted(scores.items(), key=lambda item: (-item[1], item[0])))
 
 
-class _Closeness:
-    """How close texts are in meaning to the question."""
-
-    def __init__(self, question: str, embedder: TextEmbedder) -> None:
-        self._embedder = embedder
-        self._question = embedder.embed([question])[0]
-
-    def __call__(self, texts: Sequence[str]) -> list[float]:
-        if not texts:
-            return []
-        return [float(value) for value in self._embedder.embed(texts) @ self._question]
-
-    def sort(self, triples: Iterable[Triple]) -> list[Triple]:
-        """The closest first."""
-        listed = list(triples)
-        values = self([_in_words(triple) for triple in listed])
-        order = sorted(range(len(listed)), key=lambda i: (-values[i], i))
-        return [listed[i] for i in order]
+def find(graph: SearchableGraph, question: Question) -> Findings:
+    """Find passages in all three ways."""
+    like = graph.passages_like(question.vector, _FOUND)
+    meaning = {place: max(cosine, 0.0) for place, cosine in like.items()}
+    words = _shares(graph.passages_with(question.words, _FOUND))
+    return Findings(meaning, words, _by_graph(graph, question))
 
 
-def _by_meaning(passages: Passages, closeness: _Closeness) -> list[Key]:
-    best: list[tuple[float, Key]] = []
-    for batch in passages.batches():
-        values = closeness([text for _, text in batch])
-        best += [(value, -key) for value, (key, _) in zip(values, batch, strict=True)]
-        best = nlargest(_RANKED, best)
-    return [-key for _, key in best]
+def _shares(scores: Mapping[Place, float]) -> dict[Place, float]:
+    best = max(scores.values(), default=1.0)
+    return {place: score / best for place, score in scores.items()}
 
 
-def _by_graph(
-    graph: EmbeddedGraph, passages: Passages, seeds: Iterable[str], closeness: _Closeness
-) -> list[Key]:
-    """The passages that say the edges within two steps of some entities."""
-    near = graph.neighbours(seeds, hops=2, limit=_NEAR).triples
-    said = [(e.document_id, e.chunk_index) for t in closeness.sort(near) for e in t.evidence]
-    return passages.keys(list(dict.fromkeys(said))[:_RANKED])
+def _by_graph(graph: SearchableGraph, question: Question) -> dict[Place, float]:
+    """Per passage, the best of the edges that it says."""
+    found: dict[Place, float] = {}
+    for triple, score in _ways(graph, question):
+        for evidence in triple.evidence:
+            place = (evidence.document_id, evidence.chunk_index)
+            found[place] = max(score, found.get(place, 0.0))
+    return found
 
 
-def _named(graph: EmbeddedGraph, question: str) -> Iterator[Entity]:
-    """The entities that a question names, the longest names first at each place."""
+def _ways(graph: SearchableGraph, question: Question) -> Iterator[tuple[Triple, float]]:
+    """The edges at what the question names, and those one step further, with their scores."""
+    start = {entity.id for entity in question.named}
+    near = graph.neighbours(start, limit=_NEAR).triples
+    vectors = question.vectors(near)
+    closeness = vectors @ question.vector
+    yield from zip(near, _scores([t.score for t in near], closeness), strict=True)
+
+    leads: dict[str, int] = {}  # where the closest edges lead, and the closest that leads there
+    for i in np.argsort(-closeness, kind="stable")[:_FOLLOWED].tolist():
+        for end in {*ends(near[i])} - start:
+            leads.setdefault(end, i)
+    known = set(near)
+    far = [
+        (triple, leads[end])
+        for triple in graph.neighbours(sorted(leads), limit=_FAR).triples
+        if triple not in known
+        for end in ends(triple)
+        if end in leads
+    ]
+    triples, firsts = [triple for triple, _ in far], [i for _, i in far]
+    both = question.vectors(triples) + vectors[firsts]
+    closeness = both @ question.vector / np.linalg.norm(both, axis=1)
+    scores = [triple.score * near[i].score for triple, i in far]
+    yield from zip(triples, _scores(scores, closeness), strict=True)
+
+
+def _scores(scores: Sequence[float], closeness: Vectors) -> list[float]:
+    values: list[float] = (np.array(scores) * closeness.clip(0, 1)).tolist()
+    return values
+
+
+def ends(triple: Triple) -> list[str]:
+    """The ids of the entities at both ends of an edge, or at one that leads to a value."""
+    return [end.id for end in (triple.head, triple.tail) if isinstance(end, Entity)]
+
+
+def _named(graph: SearchableGraph, question: str) -> Iterable[Entity]:
     words = [match.span() for match in re.finditer(r"\w+", question)]
     at = 0
     while at < len(words):
@@ -122,42 +160,3 @@ def _named(graph: EmbeddedGraph, question: str) -> Iterator[Entity]:
                 break
         else:
             at += 1
-
-
-def _around(
-    graph: EmbeddedGraph,
-    named: Sequence[Entity],
-    mentioned: Sequence[str],
-    chunks: Iterable[Chunk],
-    closeness: _Closeness,
-) -> list[Triple]:
-    """The edges at the named entities and those that the passages say."""
-    at = {entity.id for entity in named}
-    said_in = {(chunk.document_id, chunk.index) for chunk in chunks}
-    edges = graph.neighbours([*at, *mentioned], hops=1).triples
-    chosen = [
-        triple
-        for triple in edges
-        if any(isinstance(end, Entity) and end.id in at for end in (triple.head, triple.tail))
-        or any((e.document_id, e.chunk_index) in said_in for e in triple.evidence)
-    ]
-    likely = nlargest(_NEAR, chosen, key=lambda triple: triple.score)
-    return closeness.sort(likely)[:_SHOWN]
-
-
-def _in_words(triple: Triple) -> str:
-    return f"{triple.head} {triple.type} {triple.tail}"
-
-
-def _fused(rankings: Sequence[Sequence[Key]]) -> list[Key]:
-    scores = _scores(rankings)
-    return sorted(scores, key=lambda key: (-scores[key], key))
-
-
-def _scores(rankings: Sequence[Sequence[Key]]) -> dict[Key, float]:
-    """Reciprocal ranks, as a share of what being first in all rankings gives."""
-    scores: dict[Key, float] = defaultdict(float)
-    for ranking in rankings:
-        for rank, key in enumerate(ranking):
-            scores[key] += (_RANK_OFFSET + 1) / (_RANK_OFFSET + 1 + rank) / len(rankings)
-    return scores

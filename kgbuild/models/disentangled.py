@@ -49,17 +49,19 @@ class DisentangledAttention(nn.Module):
             torch.cat([one.weight * by for one, by in zip(projections, scales, strict=True)]),
             torch.cat([one.bias * by for one, by in zip(projections, scales, strict=True)]),
         )
-        shared = attention.share_att_key
-        tables = {
-            "c2p": attention.key_proj if shared else getattr(attention, "pos_key_proj", None),
-            "p2c": attention.query_proj if shared else getattr(attention, "pos_query_proj", None),
-        }
+        names = {"c2p": "key_proj", "p2c": "query_proj"}
+        if not attention.share_att_key:
+            names = {kind: f"pos_{name}" for kind, name in names.items()}
         positions = positions[: 2 * attention.pos_ebd_size]
+        tables: dict[str, Tensor] = {
+            kind: getattr(attention, names[kind])(positions) for kind in self._kinds
+        }
+        if "p2c" in tables:
+            tables["p2c"] = tables["p2c"] * scale  # that of `c2p` is in the queries
         self._tables = {
-            kind: tables[kind](positions).view(-1, self._heads, width).transpose(0, 1)
-            * (1.0 if kind == "c2p" else scale)
-            for kind in self._kinds
-        }  # (h, P, d); the scale of `c2p` is in the queries
+            kind: table.view(-1, self._heads, width).transpose(0, 1)
+            for kind, table in tables.items()
+        }  # (h, P, d)
 
     def forward(
         self, hidden_states: Tensor, attention_mask: Tensor, *_: object, **__: object

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 def layer_for(dtype: torch.dtype | None) -> "type[PackedLinear] | None":
     """The packed layer for weights of a type; none if this PyTorch or processor has none."""
-    mkldnn = torch.ops.mkldnn
-    if not torch.backends.mkldnn.is_available() or not hasattr(mkldnn, "_linear_pointwise"):
+    mkldnn, available = torch.ops.mkldnn, torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    if not available or not hasattr(mkldnn, "_linear_pointwise"):
         return None
     if dtype == torch.bfloat16:
         return HalfLinear if mkldnn._is_mkldnn_bf16_supported() else None
@@ -65,7 +65,7 @@ class HalfLinear(PackedLinear):
 
     def plus(self, x: Tensor, addend: Tensor, bias: Tensor) -> Tensor:
         """Return the same plus `addend` (…, outputs) and `bias`."""
-        return self(x).add_(addend).add_(bias)
+        return self.forward(x).add_(addend).add_(bias)
 
 
 @torch.no_grad()

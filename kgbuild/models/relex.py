@@ -176,12 +176,11 @@ class TokenScorer(nn.Module):
 
     def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
-        self.proj_token = nn.Linear(width, 2 * width)
-        self.proj_label = nn.Linear(width, 2 * width)
+        self.proj_token: nn.Module = nn.Linear(width, 2 * width)
+        self.proj_label: nn.Module = nn.Linear(width, 2 * width)
         self.out_mlp = nn.Sequential(
             nn.Linear(3 * width, 4 * width), nn.Dropout(dropout), nn.ReLU(), nn.Linear(4 * width, 3)
         )
-
         self._packed: tuple[PackedLinear, PackedLinear, PackedLinear] | None = None
 
     def pack(self, layer: type[PackedLinear]) -> None:
@@ -194,8 +193,7 @@ class TokenScorer(nn.Module):
             layer(of_both, None),
         )
         self.out_mlp[0] = nn.Identity()
-        self.proj_token = layer(self.proj_token.weight, self.proj_token.bias)
-        self.proj_label = layer(self.proj_label.weight, self.proj_label.bias)
+        pack(self, layer, keep=("out_mlp",))
 
     def forward(self, words: Tensor, labels: Tensor) -> Tensor:
         """Return logits (B, W, C, 3) for words (B, W, H) and labels (B, C, H).

@@ -37,6 +37,9 @@ from kgbuild.models.windows import cut
 
 Bools = NDArray[np.bool_]
 
+BATCH_TOKENS = 16_384
+"""Tokens of a batch on a GPU, with padding. On a CPU texts are run one by one."""
+
 
 @dataclass(frozen=True, slots=True)
 class PredictedMention:
@@ -177,7 +180,7 @@ class JointModel:
                 ]
                 predictions[index] = Prediction(mentions, tuple(found))
 
-        self._run_all(answer, self._batches([words for _, words in windows], batch_size))
+        self._run_all(answer, self._batches([words for _, words in windows], labels, batch_size))
         of_text: list[list[Prediction]] = [[] for _ in texts]
         for (index, _), prediction in zip(windows, predictions, strict=True):
             of_text[index].append(prediction)
@@ -235,7 +238,7 @@ class JointModel:
                     pair_scores[row],
                 )
 
-        self._run_all(answer, self._batches(self._fitting(texts, labels), batch_size))
+        self._run_all(answer, self._batches(self._fitting(texts, labels), labels, batch_size))
         return results
 
     def relation_scores(
@@ -277,7 +280,7 @@ class JointModel:
                 for (head, tail), row in zip(chosen, scored, strict=True):
                     results[index][of[head], of[tail]] = row
 
-        self._run_all(answer, self._batches(self._fitting(texts, labels), batch_size))
+        self._run_all(answer, self._batches(self._fitting(texts, labels), labels, batch_size))
         return results
 
     def _run_all(
@@ -322,15 +325,32 @@ class JointModel:
         return words
 
     def _batches(
-        self, words: Sequence[Words], batch_size: int | None
+        self, words: Sequence[Words], labels: Labels, batch_size: int | None
     ) -> Iterator[tuple[list[int], list[Words]]]:
         """Group texts of like length. There is no group of texts without any words."""
-        order = sorted(range(len(words)), key=lambda i: (len(words[i].ids), i))
-        size = batch_size or (32 if self.device.type != "cpu" else 1)
-        for start in range(0, len(order), size):
-            indices = order[start : start + size]
+        prompt = self.prompter.length(labels)
+        size = batch_size or (1 if self.device.type == "cpu" else None)
+        for indices in grouped([prompt + len(of.ids) for of in words], size):
             if any(words[i].spans for i in indices):
                 yield indices, [words[i] for i in indices]
+
+
+def grouped(lengths: Sequence[int], size: int | None) -> Iterator[list[int]]:
+    """Group inputs by length, shortest first.
+
+    Args:
+        lengths: In tokens.
+        size: Inputs in a group; by default as many as have `BATCH_TOKENS` tokens, padded.
+    """
+    group: list[int] = []
+    for index in sorted(range(len(lengths)), key=lambda i: (lengths[i], i)):
+        tokens = (len(group) + 1) * lengths[index]
+        if group and (len(group) == size or (size is None and tokens > BATCH_TOKENS)):
+            yield group
+            group = []
+        group.append(index)
+    if group:
+        yield group
 
 
 class _Run:

@@ -3,6 +3,7 @@ import pytest
 
 from kgbuild.errors import ModelError
 from kgbuild.models import load_model
+from kgbuild.models.joint import grouped
 from kgbuild.models.windows import cut
 
 TEXTS = [
@@ -95,6 +96,13 @@ def test_a_window_is_read_like_a_text_of_its_own(model):
         start, end = one.spans[0][0], one.spans[-1][1]
         (alone,) = model.prompter.words([text[start:end]])
         assert (alone.ids, alone.first, alone.last) == (one.ids, one.first, one.last)
+
+
+def test_inputs_of_like_length_are_grouped():
+    lengths = [900, 5, 30, 20_000, 7, 8_000, 8_100]
+    assert list(grouped(lengths, 3)) == [[1, 4, 2], [0, 5, 6], [3]]
+    assert list(grouped(lengths, None)) == [[1, 4, 2, 0], [5, 6], [3]]
+    assert list(grouped([], None)) == []
 
 
 def test_labels_that_leave_no_room_are_refused(model):

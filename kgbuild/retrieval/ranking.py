@@ -1,11 +1,14 @@
 """From a question to the passages that answer it, best first.
 
 A passage can be found in three ways, and each says how good it is in [0, 1]: by meaning, the cosine
-of the question and the passage; by words, BM25 as a share of the best; by the graph, the closeness
-of the question to an edge that the passage says, times the edge's score. Edges are looked for at
-the things that the question names and one step further: there, it is the way that is compared, both
-edges together. The passage's score is the weighted mean. Sums of scores were better than sums of
-reciprocal ranks, which forget how far ahead the first is; `benchmarks/retrieval.py` has numbers.
+of the question and the passage; by words, BM25 as a share of the best; by the graph, how well an
+edge that the passage says fits the question, times the edge's score. Edges are looked for at the
+things that the question names and one step further: there, it is the way that has to fit, both
+edges together. An edge at a named thing always looks a little like the question, so an edge fits
+only as far as its cosine is above a half; that keeps what a small model invents out of the way.
+
+The passage's score is the weighted mean. Sums of scores were better than sums of reciprocal ranks,
+which forget how far ahead the first is; `benchmarks/retrieval.py` compares.
 """
 
 import re
@@ -25,7 +28,7 @@ _NEAR = 100  # edges at what the question names
 _FOLLOWED = 25  # of these, the ones whose ends are gone on from
 _FAR = 200  # edges there
 
-_MEANING, _WORDS, _GRAPH = 1.0, 0.5, 1.0
+_MEANING, _WORDS, _GRAPH = 1.0, 0.5, 1.5
 
 
 class Question:
@@ -117,7 +120,7 @@ def _ways(graph: SearchableGraph, question: Question) -> Iterator[tuple[Triple, 
     near = graph.neighbours(start, limit=_NEAR).triples
     vectors = question.vectors(near)
     closeness = vectors @ question.vector
-    yield from zip(near, _scores([t.score for t in near], closeness), strict=True)
+    yield from zip(near, _fits([t.score for t in near], closeness), strict=True)
 
     leads: dict[str, int] = {}  # where the closest edges lead, and the closest that leads there
     for i in np.argsort(-closeness, kind="stable")[:_FOLLOWED].tolist():
@@ -135,11 +138,11 @@ def _ways(graph: SearchableGraph, question: Question) -> Iterator[tuple[Triple, 
     both = question.vectors(triples) + vectors[firsts]
     closeness = both @ question.vector / np.linalg.norm(both, axis=1)
     scores = [triple.score * near[i].score for triple, i in far]
-    yield from zip(triples, _scores(scores, closeness), strict=True)
+    yield from zip(triples, _fits(scores, closeness), strict=True)
 
 
-def _scores(scores: Sequence[float], closeness: Vectors) -> list[float]:
-    values: list[float] = (np.array(scores) * closeness.clip(0, 1)).tolist()
+def _fits(scores: Sequence[float], closeness: Vectors) -> list[float]:
+    values: list[float] = (np.array(scores) * (2 * closeness - 1).clip(0, 1)).tolist()
     return values
 
 

@@ -17,6 +17,7 @@ import typer
 
 from kgbuild.cli import (
     calibrate,
+    entities,
     eval,
     explain,
     export,
@@ -51,6 +52,7 @@ app.command()(extract.extract)
 app.command()(eval.eval)
 app.command()(train.train)
 app.command()(calibrate.calibrate)
+app.add_typer(entities.app, name="entities")
 app.add_typer(ontology.app, name="ontology")
 
 

@@ -9,8 +9,8 @@ A model is loaded when there is something for it to do, not before.
 """
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import islice
@@ -21,16 +21,18 @@ from kgbuild.connectors.embedded import EmbeddedGraph
 from kgbuild.connectors.files import export
 from kgbuild.connectors.sparql import Answer, Projection
 from kgbuild.connectors.store import GraphStore, open_store
+from kgbuild.curation import Curation, EntityDetails, Question
 from kgbuild.datatypes import Entity, Triple
 from kgbuild.errors import QueryError
 from kgbuild.ingestion import DocumentExtractor, Ingestion, IngestReport
-from kgbuild.ledger import Ledger, assemble, names, only_writer
+from kgbuild.ledger import Ledger, assemble, judgements, names, only_writer
 from kgbuild.literals import literal
 from kgbuild.ontology import Ontology
 from kgbuild.progress import Progress, Silent
 
 if TYPE_CHECKING:
     from kgbuild.embeddings import TextEmbedder
+    from kgbuild.resolution import Judgement
     from kgbuild.retrieval import SearchResult
 
 __all__ = ["GraphStats", "IngestReport", "KnowledgeGraph"]
@@ -83,6 +85,7 @@ class KnowledgeGraph:
         self._settings = settings
         self._graph = EmbeddedGraph(ledger)
         self._projection = Projection(self._graph)
+        self._curation = Curation(self._graph)
 
     @classmethod
     def open(
@@ -169,6 +172,53 @@ class KnowledgeGraph:
             self._update(self._graph.ontology if self._graph.version else self.ontology, Silent())
         return removed
 
+    # Deciding what is one thing
+
+    def merge(self, *entities: str) -> Entity:
+        """Make two or more entities, given by name or id, one.
+
+        The machine never overrules this, whatever is read or removed later; `undo` takes it back.
+
+        Raises:
+            QueryError: A name means no entity, or several.
+        """
+        with self._deciding():
+            name = self._curation.merge(entities)
+        return self._curation.entity_of(name)
+
+    def split(
+        self, entity: str, *, names: Collection[str] = (), documents: Collection[str] = ()
+    ) -> tuple[Entity, Entity]:
+        """Make some names of an entity, or what some documents mean by it, another entity.
+
+        Returns:
+            What was taken out, and what was left.
+
+        Raises:
+            QueryError: None of its names is meant, or all are.
+        """
+        with self._deciding():
+            out, rest = self._curation.split(entity, names, documents)
+        return self._curation.entity_of(out), self._curation.entity_of(rest)
+
+    def undo(self, number: int | None = None) -> "Judgement":
+        """Take back the last decision of a person, or the one of a number: the graph is as before.
+
+        Raises:
+            QueryError: There is none, or a later one builds on it.
+        """
+        with self._deciding():
+            return self._curation.undo(number)
+
+    def questions(self, limit: int | None = None) -> list[Question]:
+        """Pairs of names that may or may not mean one thing, the most uncertain first."""
+        return self._curation.questions(limit)
+
+    def answer(self, answers: Iterable[tuple[Question, bool]]) -> int:
+        """Decide questions, yes: one thing, no: two; how many were decided."""
+        with self._deciding():
+            return len(self._curation.answer(answers))
+
     # Reading it
 
     def documents(self) -> Iterator[str]:
@@ -178,6 +228,14 @@ class KnowledgeGraph:
     def entities(self, name: str | None = None, type: str | None = None) -> Iterator[Entity]:
         """Entities in order of id: all, or those of a name or a type (with the types below it)."""
         return self._graph.entities(name, type)
+
+    def entity(self, name: str) -> EntityDetails:
+        """One entity with all that its names and the decisions on them tell.
+
+        Raises:
+            QueryError: The name means no entity, or several.
+        """
+        return self._curation.details(name)
 
     def triples(
         self, head: str | None = None, type: str | None = None, tail: str | None = None
@@ -256,14 +314,28 @@ class KnowledgeGraph:
     def _writing(self) -> AbstractContextManager[None]:
         return only_writer(self.folder / "ledger.lock")
 
+    @contextmanager
+    def _deciding(self) -> Iterator[None]:
+        """Inside it, decisions are recorded; after it, the graph follows them."""
+        with self._writing():
+            if self._is_stale(self.ontology):  # what is decided upon must be what is there
+                self._update(self.ontology, Silent())
+            yield
+            self._update(self.ontology, Silent())
+
+    def _is_stale(self, ontology: Ontology) -> bool:
+        return self._ledger.dirty or self._ledger.get("ontology") != ontology.to_yaml()
+
     def _update(self, ontology: Ontology, progress: Progress) -> None:
         """Bring the graph in step with the ledger, and the store with the graph."""
-        if self._ledger.dirty or self._ledger.get("ontology") != ontology.to_yaml():
+        if self._is_stale(ontology):
             from kgbuild.resolution import resolve
 
             progress.stage("Resolving names")
             found = names(self._ledger.database, ontology)
-            resolution = resolve(found, ontology, embed=self._embedder.embed)
+            given = judgements(self._ledger)
+            embed = self._embedder.embed
+            resolution = resolve(found, ontology, embed=embed, judgements=given)
             progress.stage("Building the graph")
             assemble(self._ledger.database, ontology, resolution)
         if self._settings.store:

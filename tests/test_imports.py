@@ -18,7 +18,7 @@ FOLDERS = {name: ROOT / name for name in ("kgbuild", "connectors", "cli", "ontol
 ROOMS = {
     "decoding": {"literals"},
     "extraction": {"passes", "scores"},
-    "graph": {"ingestion"},
+    "graph": {"curation", "ingestion"},
 }
 ROOM_OF = {module: room for room, modules in ROOMS.items() for module in modules}
 

@@ -280,7 +280,8 @@ def test_every_merge_has_a_reason():
         ONTOLOGY,
     )
     [decision] = resolution.decisions
-    assert (decision.kind, decision.left, decision.right) == ("merge", "Lovelace", "Ada Lovelace")
+    names = (decision.left.text, decision.right.text)
+    assert (decision.kind, names) == ("merge", ("Lovelace", "Ada Lovelace"))
     assert decision.reason == "part of the full name in letters.txt"
 
 

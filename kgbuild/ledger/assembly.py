@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from kgbuild.resolution import Cluster, Name, Resolution
 
 SCORE_DIGITS = 6
+_NOTHING = (None, None, None)
 
 
 def names(database: Database, ontology: Ontology) -> Iterator["Name"]:
@@ -140,8 +141,11 @@ def _mention_count(cluster: "Cluster") -> int:
 
 def _insert_decisions(database: Database, resolution: "Resolution") -> None:
     database.insert_many(
-        "INSERT INTO decisions VALUES (?, ?, ?, ?, ?)",
-        ((d.kind, d.left, d.right, d.score, d.reason) for d in resolution.decisions),
+        "INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            (d.kind, *d.left.key, *(d.right.key if d.right else _NOTHING), d.score, d.reason)
+            for d in resolution.decisions
+        ),
     )
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FILE_NAME = "ledger.sqlite"
 _APPLICATION_ID = 0x6B676264  # "kgbd", in the header of the file
-_VERSION = 1
+_VERSION = 2
 
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -106,13 +106,29 @@ CREATE TABLE clusters (
     PRIMARY KEY (document, type, name)
 ) WITHOUT ROWID;
 CREATE INDEX clusters_entity ON clusters (entity);
-CREATE TABLE decisions (
+CREATE TABLE decisions (  -- the machine's
     kind TEXT NOT NULL,
-    "left" TEXT NOT NULL,
-    "right" TEXT NOT NULL,
-    score REAL,
+    left_document TEXT NOT NULL,
+    left_type TEXT NOT NULL,
+    left_name TEXT NOT NULL,
+    right_document TEXT,  -- NULL in all three: left out
+    right_type TEXT,
+    right_name TEXT,
+    score REAL NOT NULL,
     reason TEXT NOT NULL
 );
+CREATE TABLE judgements (  -- people's
+    number INTEGER PRIMARY KEY,  -- in the order in which they were given
+    same INTEGER NOT NULL
+);
+CREATE TABLE judged_names (
+    judgement INTEGER NOT NULL,
+    "right" INTEGER NOT NULL,  -- 0: of the left thing
+    document TEXT NOT NULL,
+    type TEXT NOT NULL,
+    name TEXT NOT NULL,
+    PRIMARY KEY (judgement, "right", document, type, name)
+) WITHOUT ROWID;
 CREATE TABLE triples (
     key INTEGER PRIMARY KEY,  -- in order of head, type, tail, value, datatype
     head INTEGER NOT NULL,

@@ -3,9 +3,30 @@
 `resolution.py` decides, first within each document, then across all. From the bottom up: `names.py`
 takes a name apart, by the customs of its kind (`kinds.py`: a person's, an organization's);
 `matching.py` says when two names can mean one thing; `clustering.py` groups what pairs of scores
-hold together; `linking.py` puts these to work on many names.
+hold together; `linking.py` puts these to work on many names. What people have decided is law to all
+of them (`judging.py`). `records.py` has what goes in and what comes out.
 """
 
-from kgbuild.resolution.resolution import Cluster, Decision, Embed, Name, Resolution, resolve
+from kgbuild.resolution.judging import labels_of
+from kgbuild.resolution.records import (
+    Cluster,
+    Decision,
+    Embed,
+    Judgement,
+    Key,
+    Name,
+    Resolution,
+)
+from kgbuild.resolution.resolution import resolve
 
-__all__ = ["Cluster", "Decision", "Embed", "Name", "Resolution", "resolve"]
+__all__ = [
+    "Cluster",
+    "Decision",
+    "Embed",
+    "Judgement",
+    "Key",
+    "Name",
+    "Resolution",
+    "labels_of",
+    "resolve",
+]

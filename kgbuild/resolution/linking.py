@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, product
+from itertools import combinations, product, starmap
 
 from kgbuild.resolution.clustering import Pair, Partition, average_linkage
 from kgbuild.resolution.matching import Match, alike, conflict, short_forms, sought_as, spellings
@@ -17,10 +17,15 @@ _BLOCK = 50  # in a larger block a name meets its neighbours in alphabetical ord
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A name as one type: what is compared, whatever the number of its mentions."""
+    """A name as one type: what is compared, whatever the number of its mentions.
+
+    Attributes:
+        label: Which judged thing it names; 0: people have not decided.
+    """
 
     type: str
     form: Form
+    label: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,8 @@ Rule = Callable[[int, int], bool]
 class Linker:
     """Groups nodes: first names that are alike, then short names with the full name they mean.
 
+    Nodes of different labels are never joined; those of one label are, by `join_judged`.
+
     Args:
         nodes: Sorted, so that the outcome does not depend on the order of the input.
         compatible: Whether one thing can be of both types.
@@ -55,6 +62,10 @@ class Linker:
         self._compatible = compatible
         self._told_apart = told_apart
         self.partition = Partition(len(nodes))
+        self._judged: dict[int, list[int]] = defaultdict(list)
+        for i, node in enumerate(nodes):
+            if node.label:
+                self._judged[node.label].append(i)
 
     def candidates(self) -> Iterator[tuple[Pair, Match]]:
         """Pairs of nodes that share a key and are alike, each once."""
@@ -69,14 +80,23 @@ class Linker:
     def match(self, i: int, j: int) -> Match | None:
         """Why two nodes are alike, if they are."""
         a, b = self._nodes[i], self._nodes[j]
-        return alike(a.form, b.form) if self._compatible(a.type, b.type) else None
+        return alike(a.form, b.form) if self._may_be_one(a, b) else None
+
+    def join_judged(self) -> None:
+        """What people have decided to be one thing."""
+        for first, *others in self._judged.values():
+            for other in others:
+                self.partition.join(first, other)
 
     def join_alike(self, candidates: Mapping[Pair, Match]) -> Iterator[Link]:
-        """Average linkage over the candidates."""
+        """Average linkage over the candidates; a judged thing is as like as its likest name."""
 
-        def score(i: int, j: int) -> float:
+        def alikeness(i: int, j: int) -> float:
             match = candidates.get((min(i, j), max(i, j))) or self.match(i, j)
             return match.score if match else 0.0
+
+        def score(i: int, j: int) -> float:
+            return max(starmap(alikeness, product(self._namesakes(i), self._namesakes(j))))
 
         scores = {pair: match.score for pair, match in candidates.items()}
         for (i, j), joined in average_linkage(
@@ -91,8 +111,11 @@ class Linker:
         """
         find = self.partition.find
         for i in sorted(hosts, key=lambda i: (-len(self._nodes[i].form.squeezed), i)):
+            judged = [j for j in sorted(hosts[i]) if self._are_judged_one(i, j)]
             fulls = [j for j in sorted(hosts[i]) if find(j) != find(i)]
-            if not fulls:
+            if judged:
+                yield Link(i, judged[0], hosts[i][judged[0]], joined=True)
+            if judged or not fulls:
                 continue
             if len({find(j) for j in fulls}) == 1 and not self._told_otherwise(i, fulls):
                 self.partition.join(i, fulls[0])
@@ -116,7 +139,18 @@ class Linker:
 
     def _excluded(self, i: int, j: int) -> bool:
         a, b = self._nodes[i], self._nodes[j]
-        return not self._compatible(a.type, b.type) or conflict(a.form, b.form)
+        return not self._may_be_one(a, b) or conflict(a.form, b.form)
+
+    def _may_be_one(self, a: Node, b: Node) -> bool:
+        judged_two = a.label and b.label and a.label != b.label
+        return not judged_two and self._compatible(a.type, b.type)
+
+    def _are_judged_one(self, i: int, j: int) -> bool:
+        return self._nodes[i].label == self._nodes[j].label != 0
+
+    def _namesakes(self, i: int) -> list[int]:
+        """The nodes of the judged thing that this is one of; else only itself."""
+        return self._judged.get(self._nodes[i].label) or [i]
 
     def _told_otherwise(self, short: int, fulls: Sequence[int]) -> bool:
         """Whether the groups of a short name and its full names must stay apart.
@@ -134,7 +168,7 @@ class Linker:
             j: match
             for key in sought_as(node.form)
             for j, match in full.get(key, {}).items()
-            if i != j and self._compatible(node.type, self._nodes[j].type)
+            if i != j and self._may_be_one(node, self._nodes[j])
         }
 
 

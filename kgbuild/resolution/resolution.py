@@ -3,115 +3,77 @@
 Within a document a reader's conventions hold: a surname stands for the person named in full, "the
 Commission" for the only commission. Such short names stay bound to their document. Across documents
 only full names are compared, and what one document tells apart stays apart in the graph.
+
+What people have decided stands above all of this: names that they called one thing carry one label,
+and nothing joins two labels.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
-from dataclasses import astuple, dataclass
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import combinations, groupby
 from typing import Literal
 
-import numpy as np
-import numpy.typing as npt
-
 from kgbuild.ontology import Ontology
 from kgbuild.resolution.clustering import Pair
+from kgbuild.resolution.judging import MEMORY, labels_of, remembered
 from kgbuild.resolution.kinds import kind_of
 from kgbuild.resolution.linking import Link, Linker, Node
 from kgbuild.resolution.matching import Match
 from kgbuild.resolution.names import Form, Kind, is_description, is_pronoun, parse
-
-Embed = Callable[[Sequence[str]], npt.NDArray[np.float32]]
+from kgbuild.resolution.records import Cluster, Decision, Embed, Judgement, Key, Name, Resolution
 
 _CLOSE = 0.72  # cosine of two spellings of one name, at least
 _SURE = 0.9  # a match this good needs no second opinion
 _FEW = 5  # full names that an acronym may have without being hopelessly ambiguous
 _GIVEN = Match(0.95, "short for it in another document")
+_OPEN = Match(0.5, "people have told things of this name apart")
 _TOGETHER = Match(1.0, "one thing in a document")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Name:
-    """A text that a document uses for a thing of a type, and how often it does."""
-
-    document_id: str
-    type: str
-    text: str
-    count: int = 1
-
-    @property
-    def spelling(self) -> str:
-        """The text in one line: documents wrap names over two."""
-        return " ".join(self.text.split())
-
-
-@dataclass(frozen=True, slots=True)
-class Cluster:
-    """The names of one entity.
-
-    Attributes:
-        names: Sorted.
-        name: The canonical spelling.
-        type: The most specific among the types of the names.
-        aliases: The other spellings, sorted.
-    """
-
-    names: tuple[Name, ...]
-    name: str
-    type: str
-    aliases: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What was decided on two names, and why; of a name that is left out, `right` is empty."""
-
-    kind: Literal["merge", "keep apart", "leave out"]
-    left: str
-    right: str
-    score: float
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Resolution:
-    """Every name is in one cluster or left out.
-
-    Attributes:
-        left_out: Pronouns, texts without any letter, and descriptions ("the company") of what
-            their document does not name.
-    """
-
-    clusters: tuple[Cluster, ...]
-    decisions: tuple[Decision, ...]
-    left_out: tuple[Name, ...]
-
-
-def resolve(names: Iterable[Name], ontology: Ontology, *, embed: Embed | None = None) -> Resolution:
+def resolve(
+    names: Iterable[Name],
+    ontology: Ontology,
+    *,
+    embed: Embed | None = None,
+    judgements: Iterable[Judgement] = (),
+) -> Resolution:
     """Cluster names; pure, and independent of the order of the names.
 
-    `embed` turns texts into unit vectors. Without it, what is likely but not sure from the names
-    alone is not merged across documents.
+    Args:
+        names: Those of all documents.
+        ontology: Says which types one thing can have.
+        embed: Turns texts into unit vectors. Without it, what is likely but not sure from the names
+            alone is not merged across documents.
+        judgements: What people have decided; it is never overruled.
     """
     customs = _Customs(ontology)
     kept, left_out = _nameable(names)
+    labels = labels_of(judgements)
+    for name, label in remembered(labels, kept).items():
+        if name.type in ontology.entities:
+            labels[name.key] = label
+            kept.append(name)
     groups: list[_Group] = []
     decisions: list[Decision] = []
-    for _, of_document in groupby(kept, key=lambda name: name.document_id):
-        document = _Document(list(of_document), customs)
+    for _, of_document in groupby(sorted(kept), key=lambda name: name.document_id):
+        document = _Document(list(of_document), labels, customs)
         decisions += document.decisions
         for group in document.groups:
-            if all(map(customs.describes, group.names)):
+            if not group.label and all(map(customs.describes, group.names)):
                 left_out += group.names
             else:
                 groups.append(group)
     corpus = _Corpus(groups, customs, embed)
     decisions += corpus.decisions
-    decisions += (Decision("leave out", n.spelling, "", 1.0, "names nothing") for n in left_out)
-    clusters = sorted((_cluster(c, customs) for c in corpus.clusters), key=lambda c: c.names)
-    unique = sorted(set(decisions), key=astuple)
-    return Resolution(tuple(clusters), tuple(unique), tuple(sorted(left_out)))
+    decisions += (Decision("leave out", name, None, 1.0, "names nothing") for name in left_out)
+    clusters = filter(None, (_cluster(groups, customs) for groups in corpus.clusters))
+    return Resolution(
+        tuple(sorted(clusters, key=lambda cluster: cluster.names)),
+        tuple(sorted({d for d in decisions if not _is_memory(d)}, key=_by_content)),
+        tuple(sorted(left_out)),
+    )
 
 
 def _nameable(names: Iterable[Name]) -> tuple[list[Name], list[Name]]:
@@ -136,8 +98,8 @@ class _Customs:
             lambda type: kind_of(type, ontology)
         )
 
-    def node(self, type: str, spelling: str) -> Node:
-        return Node(type, parse(spelling, self._kind(type)))
+    def node(self, type: str, spelling: str, label: int = 0) -> Node:
+        return Node(type, parse(spelling, self._kind(type)), label)
 
     def describes(self, name: Name) -> bool:
         """Whether a name only describes; a concept ("the heart") may go by such a name."""
@@ -155,12 +117,14 @@ class _Group:
     """Names that mean one thing in one document.
 
     Attributes:
+        label: Which judged thing it is; 0: people have not decided.
         bound: Short names that mean this only here, with the match that says so.
     """
 
     document_id: str
     names: tuple[Name, ...]
     type: str
+    label: int
     bound: dict[Name, Match]
 
     @property
@@ -172,15 +136,17 @@ class _Group:
 class _Document:
     """The names of one document, grouped."""
 
-    def __init__(self, names: Sequence[Name], customs: _Customs) -> None:
+    def __init__(self, names: Sequence[Name], labels: Mapping[Key, int], customs: _Customs) -> None:
         self._customs = customs
         self._of_node: dict[Node, list[Name]] = defaultdict(list)
         for name in names:
-            self._of_node[customs.node(name.type, name.spelling)].append(name)
+            node = customs.node(name.type, name.spelling, labels.get(name.key, 0))
+            self._of_node[node].append(name)
         self._nodes = sorted(self._of_node, key=_order)
         self._linker = Linker(self._nodes, customs.compatible)
         self._alike = list(self._linker.join_alike(dict(self._linker.candidates())))
         self._spelled = [tuple(self._linker.partition.members(i)) for i in range(len(self._nodes))]
+        self._linker.join_judged()
         self._short = list(self._linker.join_short(self._linker.hosts(everywhere=False)))
 
     @property
@@ -202,7 +168,8 @@ class _Document:
             name: bound[i] for i in members if i in bound for name in self._of_node[self._nodes[i]]
         }
         type = self._customs.most_specific(names)
-        return _Group(names[0].document_id, tuple(names), type, matches)
+        label = max(self._nodes[i].label for i in members)  # they have no two
+        return _Group(names[0].document_id, tuple(names), type, label, matches)
 
 
 class _Corpus:
@@ -211,6 +178,10 @@ class _Corpus:
     def __init__(self, groups: Sequence[_Group], customs: _Customs, embed: Embed | None) -> None:
         self._groups = groups
         self._customs = customs
+        self._judged = self._judged_names()
+        self._judged_in: dict[str, set[int]] = defaultdict(set)
+        for group in groups:
+            self._judged_in[group.document_id].add(group.label)
         self._nodes_of = [self._heads(group) for group in groups]
         self._names: dict[Node, list[Name]] = defaultdict(list)
         self._group_in: dict[Node, dict[str, int]] = defaultdict(dict)
@@ -228,7 +199,9 @@ class _Corpus:
         """Each group goes where its best known full name goes."""
         clusters = defaultdict(list)
         for group, nodes in zip(self._groups, self._nodes_of, strict=True):
-            best = max(nodes, key=lambda node: (self._weight(node), -self._index[node]))
+            best = max(
+                nodes, key=lambda node: (node.label > 0, self._weight(node), -self._index[node])
+            )
             clusters[self._linker.partition.find(self._index[best])].append(group)
         return iter(clusters.values())
 
@@ -236,8 +209,9 @@ class _Corpus:
     def decisions(self) -> Iterator[Decision]:
         for names in self._names.values():
             best = _best(names)
-            for other in {name.spelling for name in names} - {best}:
-                yield Decision("merge", other, best, 1.0, "same name")
+            for other in {name.spelling: name for name in reversed(names)}.values():
+                if other.spelling != best.spelling:
+                    yield Decision("merge", other, best, 1.0, "same name")
         for link in self._links:
             left, right = (self._names[self._nodes[i]] for i in (link.left, link.right))
             yield _decision(link, left, right, "")
@@ -245,12 +219,37 @@ class _Corpus:
     def _heads(self, group: _Group) -> dict[Node, list[Name]]:
         nodes: dict[Node, list[Name]] = defaultdict(list)
         for name in group.heads:
-            nodes[self._customs.node(group.type, name.spelling)].append(name)
+            node = self._customs.node(group.type, name.spelling, group.label)
+            nodes[self._known(node, group.document_id)].append(name)
         return nodes
 
+    def _judged_names(self) -> dict[Node, set[int]]:
+        """The labels of the judged things that go by a name."""
+        labels: dict[Node, set[int]] = defaultdict(set)
+        for group in self._groups:
+            if group.label:
+                for name in group.heads:
+                    labels[self._customs.node(group.type, name.spelling)].add(group.label)
+        return labels
+
+    def _known(self, node: Node, document_id: str) -> Node:
+        """A name that only one judged thing has means that thing, wherever it is read.
+
+        Except in a document that has this thing already, and tells it apart.
+        """
+        labels = self._judged.get(node, set())
+        if len(labels) != 1 or labels & self._judged_in[document_id]:
+            return node
+        return replace(node, label=min(labels))
+
     def _link(self, embed: Embed | None) -> Iterator[Link]:
-        texts = [_best(self._names[node]) for node in self._nodes]
-        alike, unlike = _confirmed(dict(self._linker.candidates()), texts, embed)
+        self._linker.join_judged()
+        texts = [_best(self._names[node]).spelling for node in self._nodes]
+        candidates = dict(self._linker.candidates())
+        for pair in [pair for pair in candidates if self._is_open(*pair)]:
+            del candidates[pair]
+            yield Link(*pair, _OPEN, joined=False)
+        alike, unlike = _confirmed(candidates, texts, embed)
         yield from self._linker.join_alike(alike | dict(self._in_one_group()))
         hosts = self._expanded()
         short, not_short = _confirmed(self._likely(hosts), texts, embed)
@@ -294,9 +293,16 @@ class _Corpus:
         return expanded
 
     def _told_apart(self, i: int, j: int) -> bool:
-        """Whether one document has both names, for two things."""
+        """Whether one document has both names, for two things, or people left it open."""
+        if self._is_open(i, j):
+            return True
         few, many = sorted((self._group_in[self._nodes[k]] for k in (i, j)), key=len)
         return any(many.get(document, group) != group for document, group in few.items())
+
+    def _is_open(self, i: int, j: int) -> bool:
+        """Whether one is the name of several judged things, and the other is one of these."""
+        pair = (self._nodes[i], self._nodes[j])
+        return any(b.label in self._judged.get(a, ()) for a, b in (pair, pair[::-1]))
 
     def _weight(self, node: Node) -> tuple[int, int, int]:
         names = self._names[node]
@@ -322,21 +328,27 @@ def _confirmed(
     return sure, refused
 
 
-def _cluster(groups: Sequence[_Group], customs: _Customs) -> Cluster:
-    names = sorted(name for group in groups for name in group.names)
-    name = _best([name for group in groups for name in group.heads])
+def _cluster(groups: Sequence[_Group], customs: _Customs) -> Cluster | None:
+    """The cluster of some groups; None if no document has any of its names now."""
+    present = [group for group in groups if not group.document_id.startswith(MEMORY)]
+    if not present:
+        return None
+    names = sorted(name for group in present for name in group.names)
+    name = _best([name for group in present for name in group.heads]).spelling
     aliases = {other.spelling for other in names} - {name}
     return Cluster(tuple(names), name, customs.most_specific(names), tuple(sorted(aliases)))
 
 
-def _best(names: Iterable[Name]) -> str:
+def _best(names: Iterable[Name]) -> Name:
     """The spelling of most documents, then most mentions, then the longest, then by alphabet."""
     documents: dict[str, set[str]] = defaultdict(set)
     mentions: Counter[str] = Counter()
+    first: dict[str, Name] = {}
     for name in names:
         documents[name.spelling].add(name.document_id)
         mentions[name.spelling] += name.count
-    return min(mentions, key=lambda s: (-len(documents[s]), -mentions[s], -len(s), s))
+        first[name.spelling] = min(name, first.get(name.spelling, name))
+    return first[min(first, key=lambda s: (-len(documents[s]), -mentions[s], -len(s), s))]
 
 
 def _decision(link: Link, left: list[Name], right: list[Name], where: str) -> Decision:
@@ -346,6 +358,16 @@ def _decision(link: Link, left: list[Name], right: list[Name], where: str) -> De
     return Decision(kind, _best(left), _best(right), link.match.score, reason)
 
 
-def _order(node: Node) -> tuple[str, tuple[str, ...], bool, bool]:
+def _is_memory(decision: Decision) -> bool:
+    names = (name for name in (decision.left, decision.right) if name)
+    return any(name.document_id.startswith(MEMORY) for name in names)
+
+
+def _by_content(decision: Decision) -> tuple[str, Key, Key | tuple[()], float, str]:
+    right = decision.right.key if decision.right else ()
+    return decision.kind, decision.left.key, right, decision.score, decision.reason
+
+
+def _order(node: Node) -> tuple[str, tuple[str, ...], bool, bool, int]:
     """Nothing else tells two nodes apart."""
-    return node.type, node.form.words, node.form.acronym, node.form.definite
+    return node.type, node.form.words, node.form.acronym, node.form.definite, node.label

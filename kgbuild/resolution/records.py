@@ -1,0 +1,93 @@
+"""What goes into resolution and what comes out of it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Embed = Callable[[Sequence[str]], npt.NDArray[np.float32]]
+Key = tuple[str, str, str]  # document, type and text of a name: what tells it from all others
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Name:
+    """A text that a document uses for a thing of a type, and how often it does."""
+
+    document_id: str
+    type: str
+    text: str
+    count: int = 1
+
+    @property
+    def key(self) -> Key:
+        return self.document_id, self.type, self.text
+
+    @property
+    def spelling(self) -> str:
+        """The text in one line: documents wrap names over two."""
+        return " ".join(self.text.split())
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """The names of one entity.
+
+    Attributes:
+        names: Sorted.
+        name: The canonical spelling.
+        type: The most specific among the types of the names.
+        aliases: The other spellings, sorted.
+    """
+
+    names: tuple[Name, ...]
+    name: str
+    type: str
+    aliases: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided on two names, and why.
+
+    Attributes:
+        left: One of the names that the decision is about; where it shortens another, the short one.
+        right: None for a name that is left out.
+        score: How likely it is, before looking at anything else, that they mean one thing.
+    """
+
+    kind: Literal["merge", "keep apart", "leave out"]
+    left: Name
+    right: Name | None
+    score: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a person has decided on two entities, by the names that these had then.
+
+    Attributes:
+        number: Later judgements have higher numbers, and the last word.
+        same: Whether the two are one.
+    """
+
+    number: int
+    same: bool
+    left: frozenset[Key]
+    right: frozenset[Key]
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """Every name is in one cluster or left out.
+
+    Attributes:
+        left_out: Pronouns, texts without any letter, and descriptions ("the company") of what
+            their document does not name.
+    """
+
+    clusters: tuple[Cluster, ...]
+    decisions: tuple[Decision, ...]
+    left_out: tuple[Name, ...]

@@ -1,11 +1,14 @@
 """The LangChain connector, by LangChain's own suite and on texts that a person can check."""
 
 import asyncio
+import importlib.util
 import json
 import sys
+from pathlib import Path
 
 import pytest
 from langchain_core.documents import Document
+from langchain_core.language_models import FakeListChatModel
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnablePassthrough
@@ -127,6 +130,32 @@ def test_k_must_be_positive(graph, retriever):
         KnowledgeGraphRetriever(graph=graph, k=0)
     with pytest.raises(QueryError, match="k is 0"):
         retriever.invoke("Ada Lovelace", k=0)
+
+
+# The example
+
+
+@pytest.fixture(scope="module")
+def rag():
+    path = Path(__file__).parents[1] / "examples" / "rag.py"
+    spec = importlib.util.spec_from_file_location("rag", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_example_tells_a_model_passages_and_facts(rag, retriever):
+    said = rag.told(retriever).invoke("Who founded Acme Corp?").to_string()
+    assert f"[1] b.txt\n{TEXTS['b.txt']}" in said
+    assert "Charles Babbage, founded: Acme Corp (0." in said
+    assert said.endswith("Human: Who founded Acme Corp?")
+
+
+def test_the_example_gives_the_model_s_answer(rag, retriever):
+    model = FakeListChatModel(responses=["Charles Babbage did [1]."])
+    assert rag.answers(retriever, model).invoke("Who founded it?") == "Charles Babbage did [1]."
+    streamed = rag.answers(retriever, model).stream("Who founded it?")
+    assert "".join(streamed) == "Charles Babbage did [1]."
 
 
 # Graph documents

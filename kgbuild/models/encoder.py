@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from kgbuild.models.disentangled import disentangle
+from kgbuild.models.fused import fuse
 from kgbuild.models.packed import PackedLinear, pack
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Encoder(nn.Module):
         """Rearrange the encoder for inference; see `packed.py`."""
         if self.transformer.config.model_type == "deberta-v2":
             disentangle(self.transformer, layer)
+        fuse(self.transformer, layer)
         pack(self, layer)
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:

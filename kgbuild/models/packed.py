@@ -31,17 +31,19 @@ class PackedLinear(nn.Module):
     Args:
         weight: (outputs, inputs), float32, on the CPU.
         bias: (outputs), or none.
+        activation: What comes after: `none`, or `gelu` by the error function.
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+    def __init__(self, weight: Tensor, bias: Tensor | None, activation: str = "none") -> None:
         super().__init__()
+        self._activation = activation
         self._weight = torch.ops.mkldnn._reorder_linear_weight(weight.detach().contiguous(), 128)
         self._bias = None if bias is None else bias.detach()
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (…, outputs) for x (…, inputs)."""
         result: Tensor = torch.ops.mkldnn._linear_pointwise(
-            x, self._weight, self._bias, "none", [], ""
+            x, self._weight, self._bias, self._activation, [], "none"
         )
         return result
 
@@ -56,8 +58,8 @@ class PackedLinear(nn.Module):
 class HalfLinear(PackedLinear):
     """The same in bfloat16, between inputs and outputs in float32."""
 
-    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
-        super().__init__(weight.bfloat16(), None if bias is None else bias.bfloat16())
+    def __init__(self, weight: Tensor, bias: Tensor | None, activation: str = "none") -> None:
+        super().__init__(weight.bfloat16(), None if bias is None else bias.bfloat16(), activation)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (…, outputs) for x (…, inputs)."""

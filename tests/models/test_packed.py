@@ -3,10 +3,11 @@
 import pytest
 import torch
 from torch import nn
-from transformers import DebertaV2Config, DebertaV2Model
+from transformers import BertConfig, BertModel, DebertaV2Config, DebertaV2Model
 
 from kgbuild.models import checkpoint, load_model
 from kgbuild.models.disentangled import disentangle
+from kgbuild.models.fused import FusedAttention, fuse
 from kgbuild.models.joint import JointModel
 from kgbuild.models.packed import HalfLinear, PackedLinear, layer_for, pack
 
@@ -125,3 +126,32 @@ def test_disentangled_attention_equals_that_of_transformers(kinds, shared, bucke
         pack(model, PackedLinear)
         assert torch.allclose(model(ids, mask)[0][mask > 0], wanted[mask > 0], atol=1e-4)
         assert torch.allclose(model(alone, torch.ones_like(alone))[0], wanted_alone, atol=1e-4)
+
+
+@pytest.mark.parametrize("how", ["sdpa", "eager"])
+@pytest.mark.parametrize("activation", ["gelu", "relu"])
+@needs_packed
+def test_fused_layers_equal_those_of_transformers(how, activation):
+    torch.manual_seed(1)
+    config = BertConfig(
+        vocab_size=50,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=40,
+        hidden_act=activation,
+        attn_implementation=how,
+    )
+    model = BertModel(config).eval()
+    for parameter in model.parameters():
+        parameter.data *= 5
+    ids = torch.randint(1, 50, (3, 20))
+    mask = torch.ones_like(ids)
+    mask[1, 9:] = 0
+    with torch.inference_mode():
+        wanted, alone = model(ids, mask)[0], model(ids[:1], mask[:1])[0]
+        fuse(model, PackedLinear)
+        pack(model, PackedLinear)
+        assert any(isinstance(module, FusedAttention) for module in model.modules())
+        assert torch.allclose(model(ids, mask)[0][mask > 0], wanted[mask > 0], atol=1e-4)
+        assert torch.allclose(model(ids[:1], mask[:1])[0], alone, atol=1e-4)

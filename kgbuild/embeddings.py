@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -57,6 +58,7 @@ class Embedder:
         self.model = str(model)
         self._device = None if device == "auto" else device
         self._cache = cache
+        self._one_at_a_time = Lock()  # tokenizers must not be used by two threads at once
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """One row for each text. *Shape:* (n_texts, width)."""
@@ -78,9 +80,10 @@ class Embedder:
         return {**cached, **computed}
 
     def _compute(self, texts: list[str]) -> Vectors:
-        vectors = self._encoder.encode(
-            texts, batch_size=_BATCH, normalize_embeddings=True, show_progress_bar=False
-        )
+        with self._one_at_a_time:
+            vectors = self._encoder.encode(
+                texts, batch_size=_BATCH, normalize_embeddings=True, show_progress_bar=False
+            )
         return np.asarray(vectors, dtype="<f4")
 
     @cached_property

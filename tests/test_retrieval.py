@@ -11,7 +11,7 @@ from kgbuild.connectors.embedded import EmbeddedGraph
 from kgbuild.extraction import Extracted
 from kgbuild.ledger import Ledger, assemble, names
 from kgbuild.resolution import resolve
-from kgbuild.retrieval import EmbeddedPassages, search
+from kgbuild.retrieval import EmbeddedPassages, StoredPassages, search
 
 ONTOLOGY = Ontology.parse(
     "name: rivers\n"
@@ -137,3 +137,44 @@ def test_a_question_without_words_is_refused(graph, question):
 def test_k_must_be_positive(graph):
     with pytest.raises(QueryError, match="k is 0"):
         search(graph, "Weirworks", k=0)
+
+
+class Indexes:
+    """The embedded graph, asked as a store with indexes is asked."""
+
+    def __init__(self, graph):
+        self._graph = graph
+
+    def chunks_near(self, vector, k):
+        found = self._graph.passages_like(np.array(vector, dtype=np.float32), k)
+        return [(self._chunk(place), (1 + cosine) / 2) for place, cosine in found.items()]
+
+    def chunks_with_words(self, question, k):
+        found = self._graph.passages_with(question.split(), k)
+        return [(self._chunk(place), score) for place, score in found.items()]
+
+    def entities_named(self, question, k):
+        return [(entity, 1.0) for entity in self._graph.graph.entities()]
+
+    def chunks(self, places):
+        return [chunk for chunk, _ in self._graph.passages(places).values()]
+
+    def entities(self, chunks):
+        places = [(chunk.document_id, chunk.index) for chunk in chunks]
+        return [entity for found in self._graph.mentioned(places).values() for entity in found]
+
+    def neighbours(self, entity_ids, hops=1, limit=1_000):
+        return self._graph.graph.neighbours(entity_ids, hops, limit)
+
+    def _chunk(self, place):
+        return self.chunks([place])[0]
+
+
+@pytest.mark.parametrize("question", ["Who founded Weirworks?", "skaters", "SLUICE and Sons"])
+def test_a_store_with_indexes_is_searched_in_the_same_way(graph, question):
+    here = search(graph, question, k=3)
+    there = StoredPassages(Indexes(graph), Words()).search(question, k=3)
+    assert documents(there) == documents(here)
+    assert [score for _, score in there.chunks] == pytest.approx([s for _, s in here.chunks])
+    assert (there.entities, there.triples) == (here.entities, here.triples)
+    assert [p.entities for p in there.passages] == [p.entities for p in here.passages]

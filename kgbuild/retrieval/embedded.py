@@ -11,6 +11,7 @@ from kgbuild.connectors.embedded import EmbeddedGraph
 from kgbuild.datatypes import Chunk, Entity, Graph
 from kgbuild.embeddings import TextEmbedder, Vectors
 from kgbuild.ledger import Row
+from kgbuild.retrieval.names import named_in
 from kgbuild.retrieval.searchable import Place
 
 _BATCH = 256
@@ -71,8 +72,8 @@ class EmbeddedPassages:
         groups = groupby(rows, key=lambda row: (row[0], row[1]))
         return {place: [_entity(row[2:]) for row in group] for place, group in groups}
 
-    def entities(self, name: str) -> Iterator[Entity]:
-        return self.graph.entities(name)
+    def named(self, question: str) -> Iterator[Entity]:
+        return named_in(question, self.graph.entities)
 
     def neighbours(self, entity_ids: Iterable[str], *, limit: int) -> Graph:
         return self.graph.neighbours(entity_ids, limit=limit)

@@ -12,7 +12,7 @@ which forget how far ahead the first is; `benchmarks/retrieval.py` compares.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,7 +23,6 @@ from kgbuild.errors import QueryError
 from kgbuild.retrieval.searchable import Place, SearchableGraph
 
 _FOUND = 50  # passages by meaning, and as many by words
-_LONGEST_NAME = 8  # words
 _NEAR = 100  # edges at what the question names
 _FOLLOWED = 25  # of these, the ones whose ends are gone on from
 _FAR = 200  # edges there
@@ -50,7 +49,7 @@ class Question:
             raise QueryError("the question is empty; ask with a few words")
         self._graph = graph
         self.vector = graph.embed([text])[0]
-        self.named = tuple(dict.fromkeys(_named(graph, text)))
+        self.named = tuple(dict.fromkeys(graph.named(text)))
 
     def vectors(self, triples: Sequence[Triple]) -> Vectors:
         """Triples in words, as vectors. *Shape:* (n_triples, width)."""
@@ -149,17 +148,3 @@ def _fits(scores: Sequence[float], closeness: Vectors) -> list[float]:
 def ends(triple: Triple) -> list[str]:
     """The ids of the entities at both ends of an edge, or at one that leads to a value."""
     return [end.id for end in (triple.head, triple.tail) if isinstance(end, Entity)]
-
-
-def _named(graph: SearchableGraph, question: str) -> Iterable[Entity]:
-    words = [match.span() for match in re.finditer(r"\w+", question)]
-    at = 0
-    while at < len(words):
-        for end in range(min(at + _LONGEST_NAME, len(words)), at, -1):
-            found = list(graph.entities(question[words[at][0] : words[end - 1][1]]))
-            if found:
-                yield from found
-                at = end
-                break
-        else:
-            at += 1

@@ -33,8 +33,8 @@ class SearchableGraph(Protocol):
         """What each passage mentions, the most often mentioned first."""
         ...
 
-    def entities(self, name: str) -> Iterable[Entity]:
-        """The entities of a name or an alias; case does not matter."""
+    def named(self, question: str) -> Iterable[Entity]:
+        """The entities that a question names, by name or alias; case does not matter."""
         ...
 
     def neighbours(self, entity_ids: Iterable[str], *, limit: int) -> Graph:

@@ -17,6 +17,7 @@ import typer
 
 from kgbuild.cli import (
     calibrate,
+    diff,
     entities,
     eval,
     explain,
@@ -24,6 +25,7 @@ from kgbuild.cli import (
     extract,
     ingest,
     ontology,
+    push,
     query,
     remove,
     search,
@@ -47,6 +49,8 @@ app.command()(search.search)
 app.command()(explain.explain)
 app.command()(query.query)
 app.command()(export.export)
+app.command()(push.push)
+app.command()(diff.diff)
 app.command()(remove.remove)
 app.command()(extract.extract)
 app.command()(eval.eval)

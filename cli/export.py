@@ -13,8 +13,11 @@ from kgbuild.cli.options import GraphFolder
 def export(
     *,
     format: Annotated[
-        Literal["jsonl", "nt", "turtle", "graphml"],
-        typer.Option(help="JSON Lines and GraphML carry everything; nt is sorted, for diffs."),
+        Literal["jsonl", "nt", "turtle", "graphml", "neo4j-csv"],
+        typer.Option(
+            help="JSON Lines and GraphML carry everything; nt is sorted, for diffs; neo4j-csv is a"
+            " zip file for `neo4j-admin database import`."
+        ),
     ],
     folder: GraphFolder = Path("kg"),
     output: Annotated[

@@ -30,7 +30,8 @@ def ingest(
         str | None,
         typer.Option(
             metavar="URL",
-            help="Write the graph here as well: a .jsonl, .nt, .ttl or .graphml file.",
+            help="Write the graph here as well: neo4j://HOST, or a .jsonl, .nt, .ttl or"
+            " .graphml file.",
         ),
     ] = None,
     model: ModelName = "bundled",

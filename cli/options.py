@@ -65,4 +65,12 @@ GraphFolder = Annotated[
     Path,
     typer.Option("--from", metavar="DIR", callback=graph_in, help="The folder of the graph."),
 ]
+StoreUrl = Annotated[
+    str,
+    typer.Argument(
+        metavar="STORE",
+        help="neo4j://HOST (user and password: NEO4J_USERNAME, NEO4J_PASSWORD), or a .jsonl, .nt,"
+        " .ttl or .graphml file.",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")]

@@ -5,26 +5,36 @@ place) and one at a time, so that a graph may be larger than memory.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from kgbuild.datatypes import Entity, Evidence, Graph, Literal, Triple
+from kgbuild.datatypes import Chunk, Entity, Evidence, Graph, Literal, Triple
 from kgbuild.errors import StoreError
 from kgbuild.ledger import Ledger, Row
 from kgbuild.ontology import Ontology
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 _ENTITY = "SELECT id, name, type, aliases, mentions FROM entities"
 
 
 @dataclass(frozen=True)
 class EmbeddedGraph:
-    """The assembled graph of a ledger."""
+    """The assembled graph of a ledger.
+
+    Attributes:
+        embedder: Turns texts into vectors, for stores that keep these.
+    """
 
     ledger: Ledger
+    embedder: "Callable[[Sequence[str]], npt.NDArray[np.float32]] | None" = None
 
     @property
     def ontology(self) -> Ontology:
@@ -51,6 +61,10 @@ class EmbeddedGraph:
     def documents(self) -> Iterator[str]:
         """Ids of the documents, in order."""
         return (id for id, _ in self.ledger.documents())
+
+    def sources(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Id and metadata of the documents, in order of id."""
+        return self.ledger.documents()
 
     def models(self) -> Iterator[str]:
         """The models that said what is in the graph, in order."""
@@ -99,6 +113,29 @@ class EmbeddedGraph:
             filters.append(_BY_TAIL)
             values |= {"tails": json.dumps(self.keys(tail)), "value": tail}
         return self._edges(filters, values)
+
+    def chunks(self) -> Iterator[tuple[Chunk, Mapping[str, int]]]:
+        """Chunks in order of document and place, each with how often it mentions which entities."""
+        rows = self.ledger.database.rows(
+            """
+            SELECT d.id, c.number, c.start, c."end", c.text, (
+                SELECT json_group_array(e.id) FROM mentions m
+                JOIN clusters k ON (k.document, k.type, k.name) = (m.document, m.type, m.text)
+                JOIN entities e ON e.key = k.entity
+                WHERE m.document = c.document AND m.start >= c.start AND m."end" <= c."end"
+            )
+            FROM documents d JOIN chunks c ON c.document = d.key
+            WHERE d.current ORDER BY d.id, c.number
+            """
+        )
+        for *fields, mentioned in rows:
+            yield Chunk(*fields), Counter(sorted(json.loads(mentioned)))
+
+    def embed(self, texts: Sequence[str]) -> "npt.NDArray[np.float32]":
+        """The vectors of texts, a row for each."""
+        if self.embedder is None:
+            raise ValueError("this graph was opened without an embedder")
+        return self.embedder(texts)
 
     def neighbours(self, entity_ids: Iterable[str], hops: int = 1, limit: int = 1_000) -> Graph:
         """The triples within so many hops of some entities, and all entities on them.

@@ -1,14 +1,17 @@
-"""A graph as a file: JSON Lines, N-Triples, Turtle, GraphML. Written as a stream, sorted."""
+"""A graph as a file: JSON Lines, N-Triples, Turtle, GraphML, CSV. Written as a stream, sorted."""
 
 import json
 import os
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from kgbuild.connectors.graphml import write_graphml
+from kgbuild.connectors.neo4j.bulk import write_neo4j_csv
 from kgbuild.connectors.rdf import write_nt, write_turtle
-from kgbuild.connectors.store import ReadableGraph
+from kgbuild.connectors.store import Difference, ReadableGraph
 from kgbuild.datatypes import Entity, Evidence, Literal, Triple
 from kgbuild.errors import StoreError
 
@@ -50,6 +53,7 @@ FORMATS: dict[str, Writer] = {
     "nt": write_nt,
     "turtle": write_turtle,
     "graphml": write_graphml,
+    "neo4j-csv": write_neo4j_csv,
 }
 SUFFIXES = {".jsonl": "jsonl", ".nt": "nt", ".ttl": "turtle", ".graphml": "graphml"}
 
@@ -64,19 +68,47 @@ class FileStore:
         if self.path.is_dir() or not self.path.absolute().parent.is_dir():
             raise StoreError(f"{path}: is a folder or lies in none; choose another path")
 
-    def write(self, graph: ReadableGraph) -> None:
+    def write(self, graph: ReadableGraph) -> Difference:
         """Write the file anew; until that is done, the old one stays."""
+        with self._beside(graph) as part:
+            difference = _difference(part, self.path)
+            os.replace(part, self.path)
+        return difference
+
+    def compare(self, graph: ReadableGraph) -> Difference:
+        """Lines that are in the file or would be, but not both."""
+        with self._beside(graph) as part:
+            return _difference(part, self.path)
+
+    def close(self) -> None: ...
+
+    @contextmanager
+    def _beside(self, graph: ReadableGraph) -> Iterator[Path]:
+        """What the file should be, as a file beside it that is gone afterwards."""
         part = self.path.with_name(f".{self.path.name}.part")
         try:
             with part.open("wb") as out:
                 export(graph, SUFFIXES[self.path.suffix], out)
-            os.replace(part, self.path)
+            yield part
         except OSError as error:
             raise StoreError(f"{self.path}: cannot be written: {error.strerror}") from error
         finally:
             part.unlink(missing_ok=True)
 
-    def close(self) -> None: ...
+
+def _difference(wanted: Path, held: Path) -> Difference:
+    """In lines, whatever their order."""
+    lines = _lines(wanted)
+    if held.exists():
+        lines.subtract(_lines(held))
+    difference = Difference()
+    difference.add(missing=list((+lines).elements()), extra=list((-lines).elements()))
+    return difference
+
+
+def _lines(path: Path) -> Counter[str]:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return Counter(line.rstrip("\n") for line in file)
 
 
 def _end_to_json(end: Entity | Literal) -> dict[str, str]:

@@ -10,7 +10,7 @@ A model is loaded when there is something for it to do, not before.
 
 import time
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import islice
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Self
 from kgbuild.connectors.embedded import EmbeddedGraph
 from kgbuild.connectors.files import export
 from kgbuild.connectors.sparql import Answer, Projection
-from kgbuild.connectors.store import GraphStore, open_store
+from kgbuild.connectors.store import Difference, GraphStore, open_store
 from kgbuild.curation import Curation, EntityDetails, Question
 from kgbuild.datatypes import Entity, Triple
 from kgbuild.errors import QueryError
@@ -83,7 +83,7 @@ class KnowledgeGraph:
         self.folder = folder
         self._ledger = ledger
         self._settings = settings
-        self._graph = EmbeddedGraph(ledger)
+        self._graph = EmbeddedGraph(ledger, lambda texts: self._embedder.embed(texts))
         self._projection = Projection(self._graph)
         self._curation = Curation(self._graph)
 
@@ -219,6 +219,26 @@ class KnowledgeGraph:
         with self._deciding():
             return len(self._curation.answer(answers))
 
+    # Copying it
+
+    def push(self, store: str) -> Difference:
+        """Make a store hold this graph and nothing else; what it held otherwise before.
+
+        Raises:
+            StoreError: There is no such store, or it cannot be written.
+        """
+        with closing(open_store(store)) as target:
+            return target.write(self._graph)
+
+    def diff(self, store: str) -> Difference:
+        """What a store holds otherwise than this graph; nothing is written.
+
+        Raises:
+            StoreError: There is no such store, or it cannot be read.
+        """
+        with closing(open_store(store)) as target:
+            return target.compare(self._graph)
+
     # Reading it
 
     def documents(self) -> Iterator[str]:
@@ -281,7 +301,7 @@ class KnowledgeGraph:
             )
 
     def export(self, format: str, out: BinaryIO) -> None:
-        """Write the whole graph as `jsonl`, `nt`, `turtle` or `graphml`."""
+        """Write the whole graph as `jsonl`, `nt`, `turtle`, `graphml` or `neo4j-csv` (a zip file)."""
         export(self._graph, format, out)
 
     # How

@@ -1,11 +1,12 @@
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
 if TYPE_CHECKING:
+    from servers import Neo4j
     from tokenizers import Tokenizer
 
 os.environ["PYTHONSAFEPATH"] = "1"  # child processes import what is installed, never ./kgbuild
@@ -31,6 +32,38 @@ def run(capsys) -> Callable[..., Outcome]:
         return Outcome(exit.value.code or 0, *capsys.readouterr())
 
     return run_main
+
+
+@pytest.fixture(scope="session")
+def neo4j_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of an empty Neo4j: that of NEO4J_URI, else of a server of our own."""
+    from servers import LocalServer, Unavailable
+
+    if url := os.environ.get("NEO4J_URI"):
+        yield url
+        return
+    try:
+        server = LocalServer(tmp_path_factory.mktemp("neo4j"))
+        server.start()
+    except Unavailable as reason:
+        pytest.skip(f"no Neo4j: {reason}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NEO4J_USERNAME", "neo4j")
+        patch.setenv("NEO4J_PASSWORD", server.password)
+        yield server.url
+    server.stop()
+
+
+@pytest.fixture
+def neo4j(neo4j_server: str) -> "Iterator[Neo4j]":
+    """An empty database, emptied again afterwards; one that holds something is left alone."""
+    from servers import Neo4j
+
+    with Neo4j(neo4j_server) as database:
+        if database.rows("MATCH (n) RETURN count(n)") != [[0]]:
+            pytest.fail("NEO4J_URI is not empty, and the tests would empty it; give another")
+        yield database
+        database.empty()
 
 
 WORDS = (

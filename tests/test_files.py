@@ -62,7 +62,8 @@ def test_graphml_marks_what_xml_cannot_say(kg):
 
 
 def test_an_unknown_format(kg):
-    with pytest.raises(StoreError, match="no format 'csv'; there are jsonl, nt, turtle, graphml"):
+    formats = "jsonl, nt, turtle, graphml, neo4j-csv"
+    with pytest.raises(StoreError, match=f"no format 'csv'; there are {formats}"):
         exported(kg, "csv")
 
 

@@ -67,6 +67,23 @@ def test_one_name_written_in_two_ways_is_one_entity(type, left, right):
     assert len(across_documents(type, left, right)) == 1
 
 
+LIKELY_ONE_THING = [
+    ("person", "Bill Hartwell", "William Hartwell"),
+    ("person", "Volodymyr Zelensky", "Volodymyr Zelenskyy"),
+    ("person", "Muhammad Barzani", "Mohammed Barzani"),
+    ("person", "Ada Lovelace", "Ada King Lovelace"),
+    ("organization", "Saltmere Glasworks", "Saltmere Glassworks"),
+    ("organization", "Northern Packet", "Northern Packet Holdings"),
+    ("organization", "IBTM", "International Bureau of Tide Measurement"),
+    ("place", "Constantinople", "Constantinpole"),
+]
+
+
+@pytest.mark.parametrize(("type", "left", "right"), LIKELY_ONE_THING)
+def test_a_likely_variant_is_one_entity_if_embeddings_agree(type, left, right):
+    assert len(across_documents(type, left, right, embed=agree)) == 1
+
+
 TWO_THINGS = [
     ("person", "Mr. Darcy", "Miss Darcy"),
     ("person", "John Smith Jr.", "John Smith Sr."),
@@ -78,6 +95,12 @@ TWO_THINGS = [
     ("place", "Austria", "Australia"),
     ("gene", "BRCA1", "BRCA2"),
     ("gene", "C", "C++"),
+    ("person", "Joan Smithson", "Jean Smithson"),
+    ("person", "Erik Hansen", "Erik Hanson"),
+    ("person", "Mario Rossi", "Maria Rossi"),
+    ("person", "Alex Hartwell", "Alexandra Hartwell"),
+    ("organization", "Sales 2019 Conference", "Sales 2020 Conference"),
+    ("place", "Niger", "Nigeria"),
 ]
 
 
@@ -135,6 +158,30 @@ def test_an_acronym_explained_in_one_document_is_understood_in_the_others():
         Name("c", "organization", "International Time Bureau"),
     )
     assert len(found) == 1
+
+
+def test_an_acronym_that_only_one_name_can_have_is_that_name_wherever_it_is_read():
+    names = (
+        Name("a", "organization", "International Bureau of Tide Measurement"),
+        Name("b", "organization", "IBTM"),
+        Name("c", "organization", "Acme Pumps"),
+        Name("d", "organization", "AP"),
+    )
+    assert len(entities(*names)) == 3  # two letters may be anybody's
+
+
+def test_what_could_mean_one_of_two_is_a_likely_question():
+    texts = ("Ada Lovelace", "William Lovelace", "Lovelace")
+    resolution = resolve([Name("a", "person", text) for text in texts], ONTOLOGY)
+    assert [(d.kind, d.right.text, d.score) for d in resolution.decisions] == [
+        ("keep apart", "Ada Lovelace", 0.45),
+        ("keep apart", "William Lovelace", 0.45),
+    ]
+
+
+def test_a_title_decides_whom_a_surname_means():
+    found = in_one_document("person", "Mr Okafor", "Mrs Okafor", "Mr Samuel Okafor")
+    assert found == {frozenset({"Mr Okafor", "Mr Samuel Okafor"}), frozenset({"Mrs Okafor"})}
 
 
 def test_an_acronym_explained_in_two_ways_is_left_alone_where_it_is_not_explained():

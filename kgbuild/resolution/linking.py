@@ -2,11 +2,19 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, product, starmap
 
 from kgbuild.resolution.clustering import Pair, Partition, average_linkage
-from kgbuild.resolution.matching import Match, alike, conflict, short_forms, sought_as, spellings
+from kgbuild.resolution.matching import (
+    Match,
+    alike,
+    conflict,
+    neighbourhoods,
+    short_forms,
+    sought_as,
+    spellings,
+)
 from kgbuild.resolution.names import Form
 
 THRESHOLD = 0.5  # average score of the pairs between two clusters that become one
@@ -71,7 +79,7 @@ class Linker:
         """Pairs of nodes that share a key and are alike, each once."""
         blocks = defaultdict(list)
         for i, node in enumerate(self._nodes):
-            for key in spellings(node.form):
+            for key in (*spellings(node.form), *neighbourhoods(node.form)):
                 blocks[key].append(i)
         for pair in _pairs(blocks.values()):
             if match := self.match(*pair):
@@ -121,7 +129,10 @@ class Linker:
                 self.partition.join(i, fulls[0])
                 yield Link(i, fulls[0], hosts[i][fulls[0]], joined=True)
             else:
-                yield from (Link(i, j, hosts[i][j], joined=False) for j in fulls[:_TOLD])
+                share = 1 / len({find(j) for j in fulls})
+                for j in fulls[:_TOLD]:
+                    match = replace(hosts[i][j], score=hosts[i][j].score * share)
+                    yield Link(i, j, match, joined=False)
 
     def hosts(self, *, everywhere: bool) -> dict[int, dict[int, Match]]:
         """For each short name the full names it can mean: in one document, or everywhere."""
@@ -163,12 +174,11 @@ class Linker:
         )
 
     def _found(self, i: int, full: Mapping[str, Mapping[int, Match]]) -> dict[int, Match]:
-        node = self._nodes[i]
         return {
             j: match
-            for key in sought_as(node.form)
+            for key in sought_as(self._nodes[i].form)
             for j, match in full.get(key, {}).items()
-            if i != j and self._may_be_one(node, self._nodes[j])
+            if i != j and not self._excluded(i, j)
         }
 
 

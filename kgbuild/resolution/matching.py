@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 
+from rapidfuzz.distance import OSA
+
 from kgbuild.resolution.names import HONORIFICS, Form, Words
+from kgbuild.resolution.nicknames import FORMAL
 
 _MINOR = frozenset(
     "a an and at by de del der des di du e et for in la le of on the to und y".split()
@@ -29,6 +32,8 @@ _COMMON_HEADS = frozenset(
     " ministry mission museum navy office parliament party police school senate service society"
     " tribunal union university".split()
 )
+_LONG = 7  # letters of a word in which one letter more or less is a slip rather than another word
+_VOWEL = re.compile("[aeiouy]")
 _ONE_SOUND = [
     (re.compile(letters), sound)
     for letters, sound in (
@@ -63,8 +68,13 @@ _PLURAL = Match(0.9, "plural")
 _SPELLING = Match(0.8, "spelling")
 _ACRONYM = Match(0.85, "acronym")
 _INITIALS = Match(0.9, "initials")
+_MIDDLE_NAME = Match(0.75, "without middle name")
+_ENDLESS = Match(0.75, "without its last word")
 _MIDDLE_INITIAL = Match(0.8, "without middle initial")
-_PART = Match(0.85, "part of the full name", everywhere=False)
+_NICKNAME = Match(0.9, "nickname")
+_SLIP = Match(0.75, "one letter")
+_VOWELS = Match(0.7, "vowels")
+_PART = Match(0.9, "part of the full name", everywhere=False)
 
 
 def conflict(a: Form, b: Form) -> bool:
@@ -79,7 +89,8 @@ def alike(a: Form, b: Form) -> Match | None:
         return None
     ours, theirs = spellings(a), spellings(b)
     shared = (ours[key] for key in ours.keys() & theirs.keys())
-    return max(shared, key=lambda match: match.score, default=None)
+    best = max(shared, key=lambda match: match.score, default=None)
+    return best or (_SLIP if _is_slip(a.core, b.core) else None)
 
 
 def spellings(form: Form) -> dict[str, Match]:
@@ -95,7 +106,33 @@ def spellings(form: Form) -> dict[str, Match]:
             keys[f"plural {form.squeezed}"] = _PLURAL
     elif len(form.squeezed) >= 8:
         keys[f"sounds {' '.join(map(sound, form.core))}"] = _SPELLING
+    if form.kind == "person" and len(form.core) > 1:
+        given, *rest = form.core
+        keys[" ".join((FORMAL.get(given, given), *rest))] = _NICKNAME
+        keys[f"bones {' '.join(map(_bones, form.core))}"] = _VOWELS
+        keys[" ".join(form.core)] = _SAME
     return keys
+
+
+def neighbourhoods(form: Form) -> Iterator[str]:
+    """Keys that a name shares with those that differ by a slip of the pen in one long word."""
+    for i, word in enumerate(form.core):
+        if len(word) >= _LONG and (len(form.core) > 1 or len(word) > _LONG):
+            ends = word[:3] + word[-2:] if len(form.core) == 1 else word[0] + word[-1]
+            yield f"slip {' '.join(form.core[:i])}|{ends}|{' '.join(form.core[i + 1 :])}"
+
+
+def _is_slip(a: Words, b: Words) -> bool:
+    """Whether one letter inside one long word is wrong, missing, or in its neighbour's place."""
+    if len(a) != len(b):
+        return False
+    differing = [(left, right) for left, right in zip(a, b, strict=True) if left != right]
+    if len(differing) != 1:
+        return False
+    [(left, right)] = differing
+    if min(len(left), len(right)) < _LONG or (left[0], left[-1]) != (right[0], right[-1]):
+        return False
+    return OSA.distance(left, right, score_cutoff=1) == 1
 
 
 def short_forms(form: Form) -> dict[str, Match]:
@@ -103,14 +140,17 @@ def short_forms(form: Form) -> dict[str, Match]:
     core = form.core
     parts = (part for part in _parts(form) if form.numbers <= set(part) and part != core)
     short = {" ".join(part): _PART for part in parts}
+    if form.kind == "organization":
+        short |= dict.fromkeys(map(" ".join, _without_generic_end(core)), _ENDLESS)
     if form.kind != "person":
         major = tuple(word for word in core if word not in _MINOR)
         full = (words for words in (core, major) if len(words) > 1)
         return short | {_acronym(_initials(words)): _ACRONYM for words in full}
     if len(core) > 2:
         short[f"{_initials(core[:-1])} {core[-1]}"] = _INITIALS
-    if len(core) == 3 and len(core[0]) > 1 and len(core[1]) <= 2:
-        short[f"{core[0]} {core[-1]}"] = _MIDDLE_INITIAL
+    if len(core) > 2 and len(core[0]) > 1 and not _MINOR & set(core):
+        initial = len(core) == 3 and len(core[1]) <= 2
+        short[f"{core[0]} {core[-1]}"] = _MIDDLE_INITIAL if initial else _MIDDLE_NAME
     return short
 
 
@@ -131,6 +171,15 @@ def sound(word: str) -> str:
     for letters, spoken in _ONE_SOUND:
         word = letters.sub(spoken, word)
     return word
+
+
+@lru_cache(maxsize=1 << 16)
+def _bones(word: str) -> str:
+    """A long word as it sounds without the vowels inside, which transliterations disagree on."""
+    spoken = sound(word)
+    return (
+        f"{spoken[0]}{_VOWEL.sub('', spoken[1:-1])}{spoken[-1]}" if len(word) >= _LONG else spoken
+    )
 
 
 def _acronym(initials: str) -> str:
@@ -164,6 +213,13 @@ def _parts_of_organization(core: Words) -> Iterator[Words]:
     for i in range(1, len(core)):
         if core[i - 1] not in _MINOR and (i < len(core) - 1 or core[i] in _COMMON_HEADS):
             yield core[i:]
+        if all(word in _GENERIC_ENDS for word in core[i:]):
+            yield core[:i]
+
+
+def _without_generic_end(core: Words) -> Iterator[Words]:
+    """What is left of a name of three words or more is telling even in other documents."""
+    for i in range(2, len(core)):
         if all(word in _GENERIC_ENDS for word in core[i:]):
             yield core[:i]
 

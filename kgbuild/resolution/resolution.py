@@ -11,8 +11,9 @@ and nothing joins two labels.
 from collections import Counter, defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import combinations, groupby
+from math import prod
 from typing import Literal
 
 from kgbuild.ontology import Ontology
@@ -26,6 +27,8 @@ from kgbuild.resolution.records import Cluster, Decision, Embed, Judgement, Key,
 
 _CLOSE = 0.72  # cosine of two spellings of one name, at least
 _SURE = 0.9  # a match this good needs no second opinion
+_TELLING = 3  # letters of an acronym that may be one name's only
+_RARE = 0.05  # names that have an acronym by chance, at most, for it to be telling
 _FEW = 5  # full names that an acronym may have without being hopelessly ambiguous
 _GIVEN = Match(0.95, "short for it in another document")
 _OPEN = Match(0.5, "people have told things of this name apart")
@@ -252,7 +255,8 @@ class _Corpus:
         alike, unlike = _confirmed(candidates, texts, embed)
         yield from self._linker.join_alike(alike | dict(self._in_one_group()))
         hosts = self._expanded()
-        short, not_short = _confirmed(self._likely(hosts), texts, embed)
+        likely = {pair: self._weighed(pair, match) for pair, match in self._likely(hosts).items()}
+        short, not_short = _confirmed(likely, texts, embed)
         for (i, j), match in short.items():
             hosts[i][j] = match
         yield from self._linker.join_short(hosts)
@@ -275,6 +279,27 @@ class _Corpus:
             if i not in explained and len(fulls) <= _FEW
             for j, match in fulls.items()
         }
+
+    def _weighed(self, pair: Pair, match: Match) -> Match:
+        """An acronym so long that no other name would have it by chance needs no second opinion."""
+        form = self._nodes[pair[0]].form
+        if not form.acronym or len(form.squeezed) < _TELLING:
+            return match
+        chance = self._long_names * prod(self._initials[letter] for letter in form.squeezed)
+        return Match(1 - chance, "acronym of one name only") if chance < _RARE else match
+
+    @cached_property
+    def _long_names(self) -> int:
+        return sum(len(node.form.core) > 1 for node in self._nodes)
+
+    @cached_property
+    def _initials(self) -> Mapping[str, float]:
+        """How often words begin with a letter; with one more of each, for none is impossible."""
+        counts = Counter(word[0] for node in self._nodes for word in node.form.core)
+        total = counts.total() + 26
+        return defaultdict(
+            lambda: 1 / total, {letter: (n + 1) / total for letter, n in counts.items()}
+        )
 
     def _expanded(self) -> dict[int, dict[int, Match]]:
         """Acronyms with the names that documents use them for."""
@@ -324,7 +349,8 @@ def _confirmed(
     for (i, j), match in doubtful.items():
         close = float(vectors[row[i]] @ vectors[row[j]])
         agree, kept = ("agree", sure) if close >= _CLOSE else ("disagree", refused)
-        kept[i, j] = Match(match.score, f"{match.reason}, embeddings {agree} ({close:.2f})")
+        score = match.score if agree == "agree" else (match.score + max(close, 0.0)) / 2
+        kept[i, j] = Match(score, f"{match.reason}, embeddings {agree} ({close:.2f})")
     return sure, refused
 
 
@@ -355,7 +381,7 @@ def _decision(link: Link, left: list[Name], right: list[Name], where: str) -> De
     kind: Literal["merge", "keep apart"] = "merge" if link.joined else "keep apart"
     types = f" as {left[0].type} and {right[0].type}" if left[0].type != right[0].type else ""
     reason = f"{link.match.reason}{types}{where}"
-    return Decision(kind, _best(left), _best(right), link.match.score, reason)
+    return Decision(kind, _best(left), _best(right), round(link.match.score, 2), reason)
 
 
 def _is_memory(decision: Decision) -> bool:

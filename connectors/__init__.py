@@ -1,1 +1,1 @@
-"""Where graphs live and go: the embedded graph, RDF, files."""
+"""Where graphs live and go: the embedded graph, RDF, files, Neo4j, LangChain."""

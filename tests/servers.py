@@ -7,11 +7,12 @@ import secrets
 import shutil
 import socket
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
 FILES = Path(__file__).with_name("neo4j_server")
-HEAP = "512m"
+SMALL = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")  # starts soon
 
 
 class Unavailable(Exception):
@@ -72,20 +73,26 @@ def _as_text(row: list[Any]) -> str:
 class LocalServer:
     """A Neo4j Community server on this machine, with its data in a folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, *, options: Sequence[str] = SMALL, apoc: bool = False
+    ) -> None:
         self.password = secrets.token_urlsafe(12)
         self.port = free_port()
         self.url = f"bolt://127.0.0.1:{self.port}"
         self.folder = folder
-        self._classpath = classpath()
+        self._options = options
+        self._classpath = classpath(with_apoc=apoc)
         self._process: subprocess.Popen[str] | None = None
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "plugins").mkdir(parents=True, exist_ok=True)
+        for jar in map(Path, self._classpath.split(os.pathsep)):
+            if jar.name.startswith("apoc-"):
+                shutil.copy(jar, self.folder / "plugins")
         self._process = subprocess.Popen(
-            [java(), f"-Xmx{HEAP}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp",
-             self._classpath, FILES / "Server.java", self.folder, str(self.port)],
+            [java(), *self._options, "-cp", self._classpath, FILES / "Server.java", self.folder,
+             str(self.port)],
             env={**os.environ, "NEO4J_PASSWORD": self.password},
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             stderr=(self.folder / "stderr.log").open("w"),
@@ -108,7 +115,7 @@ class LocalServer:
         (self.folder / "conf").mkdir(parents=True, exist_ok=True)
         (self.folder / "conf/neo4j.conf").touch()
         return subprocess.run(
-            [java(), f"-Xmx{HEAP}", "-cp", self._classpath, "org.neo4j.cli.AdminTool",
+            [java(), *self._options, "-cp", self._classpath, "org.neo4j.cli.AdminTool",
              *map(str, arguments)],
             env={**os.environ, "NEO4J_HOME": str(self.folder),
                  "NEO4J_CONF": str(self.folder / "conf")},
@@ -123,9 +130,9 @@ def java() -> str:
     return found
 
 
-def classpath() -> str:
+def classpath(*, with_apoc: bool) -> str:
     """The server's jars, downloaded once into Maven's own cache."""
-    pom = FILES / "pom.xml"
+    pom = FILES / ("apoc.xml" if with_apoc else "pom.xml")
     version = hashlib.sha256(pom.read_bytes()).hexdigest()[:12]
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "kgbuild"
     listed = cache / f"neo4j-{version}.classpath"

@@ -1,4 +1,6 @@
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
 import org.neo4j.configuration.GraphDatabaseSettings;
 import org.neo4j.configuration.connectors.BoltConnector;
 import org.neo4j.configuration.helpers.SocketAddress;
@@ -10,11 +12,21 @@ import org.neo4j.dbms.api.DatabaseManagementServiceBuilder;
  * user neo4j is in the environment. Ends when its standard input does, so never outlives a test run.
  */
 public class Server {
-    public static void main(String[] arguments) throws Exception {
+    public static void main(String[] arguments) {
+        try {
+            run(arguments);
+        } catch (Exception problem) {
+            problem.printStackTrace();
+            System.exit(1);  // other threads would keep it alive
+        }
+    }
+
+    private static void run(String[] arguments) throws Exception {
         int port = Integer.parseInt(arguments[1]);
         DatabaseManagementService service =
                 new DatabaseManagementServiceBuilder(Path.of(arguments[0]))
                         .setConfig(GraphDatabaseSettings.auth_enabled, true)
+                        .setConfig(GraphDatabaseSettings.procedure_unrestricted, List.of("apoc.*"))
                         .setConfig(BoltConnector.enabled, true)
                         .setConfig(
                                 BoltConnector.listen_address,
@@ -22,8 +34,8 @@ public class Server {
                         .build();
         service.database("system")
                 .executeTransactionally(
-                        "ALTER USER neo4j SET PASSWORD $password CHANGE NOT REQUIRED",
-                        java.util.Map.of("password", System.getenv("NEO4J_PASSWORD")));
+                        "CREATE OR REPLACE USER neo4j SET PASSWORD $password CHANGE NOT REQUIRED",
+                        Map.of("password", System.getenv("NEO4J_PASSWORD")));
         System.out.println("ready");
         while (System.in.read() >= 0) {}
         service.shutdown();

@@ -34,6 +34,16 @@ def ingest(
             " .graphml file.",
         ),
     ] = None,
+    known: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="Entities that names mean first and whose ids are kept: .csv with id, type, name"
+            " and aliases, or .ttl.",
+        ),
+    ] = None,
     model: ModelName = "bundled",
     device: Device = "auto",
     json: AsJson = False,
@@ -55,7 +65,7 @@ def ingest(
     chosen = load_ontology(ontology) if ontology else None
     with KnowledgeGraph.open(into, ontology=chosen, model=model, device=device, store=store) as kg:
         with bar() as progress:
-            report = kg.ingest(paths, progress=progress)
+            report = kg.ingest(paths, known=known, progress=progress)
         some = islice(kg.triples(), 1_000)
         example = max(some, key=lambda triple: len(triple.evidence), default=None)
     for document, reason in report.failures:

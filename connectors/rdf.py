@@ -50,7 +50,8 @@ class Vocabulary:
     ontology: Ontology
 
     def entity(self, entity: Entity) -> str:
-        return iri(self.ontology.prefix + entity.id)
+        """A known thing keeps the IRI that it came with; no other id has a colon."""
+        return iri(entity.id if ":" in entity.id else self.ontology.prefix + entity.id)
 
     def type(self, name: str) -> str:
         return self._iris["entity", name]

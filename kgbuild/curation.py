@@ -11,7 +11,7 @@ from typing import Any
 from kgbuild.connectors.embedded import EmbeddedGraph
 from kgbuild.datatypes import Entity
 from kgbuild.errors import QueryError
-from kgbuild.ledger import add_judgements, judgements, remove_judgement
+from kgbuild.ledger import add_judgements, judgements, known, remove_judgement
 from kgbuild.resolution import Judgement, Key, Name, labels_of
 
 UNCERTAIN = (0.3, 0.9)  # what scores from the one to below the other is worth a look
@@ -114,7 +114,7 @@ class Curation:
             raise QueryError("to merge takes two different entities; all of these names mean one")
         left, *others = (self._side(self._graph_entity(id)) for id in ids)
         add_judgements(self._ledger, [(True, left, frozenset[Key]().union(*others))])
-        return min(left)
+        return min(name.key for name in self._names(self._graph_entity(ids[0])))
 
     def split(
         self, entity: str, names: Collection[str], documents: Collection[str]
@@ -133,12 +133,12 @@ class Curation:
             if (not names or _folded(name.text) in spellings)
             and (not documents or name.document_id in documents)
         )
-        rest = frozenset(name.key for name in has) - out
-        if not out or not rest:
+        rest = self._side(found) - out
+        if not out or len(out) == len(has):
             what = "none" if not out else "all"
             raise QueryError(f"{what} of the names of '{found.id}' would be taken out; see `show`")
         add_judgements(self._ledger, [(False, out, rest)])
-        return min(out), min(rest)
+        return min(out), min({name.key for name in has} - out)
 
     def undo(self, number: int | None = None) -> Judgement:
         """Take back the last decision, or the one of a number.
@@ -199,10 +199,12 @@ class Curation:
         names = list(self._names(question.left))
         wanted = _folded(question.left_name)
         left = frozenset(name.key for name in names if _folded(name.text) == wanted)
-        return left, frozenset(name.key for name in names) - left
+        return left, self._side(question.left) - left
 
     def _side(self, entity: Entity) -> _Side:
-        return frozenset(name.key for name in self._names(entity))
+        """Its names in documents, and those under which it was known before."""
+        before = (one.keys for one in known(self._ledger) if one.id == entity.id)
+        return frozenset(name.key for name in self._names(entity)).union(*before)
 
     def _names(self, entity: Entity) -> Iterator[Name]:
         """By document, type and text."""

@@ -25,7 +25,8 @@ from kgbuild.curation import Curation, EntityDetails, Question
 from kgbuild.datatypes import Entity, Triple
 from kgbuild.errors import QueryError
 from kgbuild.ingestion import DocumentExtractor, Ingestion, IngestReport
-from kgbuild.ledger import Ledger, assemble, judgements, names, only_writer
+from kgbuild.known import read_known
+from kgbuild.ledger import Ledger, assemble, judgements, known, names, only_writer, set_known
 from kgbuild.literals import literal
 from kgbuild.ontology import Ontology
 from kgbuild.progress import Progress, Silent
@@ -143,7 +144,11 @@ class KnowledgeGraph:
     # Changing the graph
 
     def ingest(
-        self, paths: Sequence[str | Path], *, progress: Progress | None = None
+        self,
+        paths: Sequence[str | Path],
+        *,
+        known: str | Path | None = None,
+        progress: Progress | None = None,
     ) -> IngestReport:
         """Bring the graph in step with files and folders.
 
@@ -151,13 +156,22 @@ class KnowledgeGraph:
         was extracted with another ontology or model. A run that was killed is continued by the
         next one.
 
+        Args:
+            paths: Files and folders.
+            known: A CSV or Turtle file of entities that names mean first, and whose ids are kept
+                (`kgbuild.known`); the graph remembers them until it is given others.
+            progress: Is told how far things are.
+
         Raises:
-            DocumentError: A path does not exist.
+            DocumentError: A path does not exist, or the known entities cannot be read.
             StoreError: Another process is writing, or the disk fails.
         """
         started = time.monotonic()
         progress = progress or Silent()
+        things = read_known(Path(known), self.ontology) if known else None
         with self._writing():
+            if things is not None:
+                set_known(self._ledger, things)
             run = Ingestion(self._ledger, self._build, lambda: self._extractor, progress)
             report = run.run([Path(path) for path in paths])
             self._update(self.ontology, progress)
@@ -353,9 +367,13 @@ class KnowledgeGraph:
 
             progress.stage("Resolving names")
             found = names(self._ledger.database, ontology)
-            given = judgements(self._ledger)
-            embed = self._embedder.embed
-            resolution = resolve(found, ontology, embed=embed, judgements=given)
+            resolution = resolve(
+                found,
+                ontology,
+                embed=self._embedder.embed,
+                judgements=judgements(self._ledger),
+                known=known(self._ledger),
+            )
             progress.stage("Building the graph")
             assemble(self._ledger.database, ontology, resolution)
         if self._settings.store:

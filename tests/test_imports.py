@@ -18,7 +18,7 @@ FOLDERS = {name: ROOT / name for name in ("kgbuild", "connectors", "cli", "ontol
 ROOMS = {
     "decoding": {"literals"},
     "extraction": {"passes", "scores"},
-    "graph": {"curation", "ingestion"},
+    "graph": {"curation", "ingestion", "known"},
 }
 # A room inside of another, which knows more than that one does.
 APART = {"kgbuild.connectors.langchain": "langchain"}

@@ -147,7 +147,7 @@ def test_a_ledger_of_a_newer_version(tmp_path):
     Ledger.open(tmp_path).close()
     with sqlite3.connect(tmp_path / FILE_NAME) as newer:
         newer.execute("PRAGMA user_version = 99")
-    with pytest.raises(StoreError, match="has format 99, not 2; update kgbuild"):
+    with pytest.raises(StoreError, match="has format 99, not 3; update kgbuild"):
         Ledger.open(tmp_path)
 
 

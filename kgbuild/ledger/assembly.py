@@ -62,21 +62,23 @@ def assemble(database: Database, ontology: Ontology, resolution: "Resolution") -
 
 
 def entity_ids(clusters: Iterable["Cluster"]) -> list[tuple[str, "Cluster"]]:
-    """An id for each cluster, made of its type and name, sorted.
+    """An id for each cluster, sorted: the known one, or one made of its type and name.
 
     Things that share both are told apart by "~2", "~3"... in order of their documents.
     """
     namesakes: dict[str, list[Cluster]] = defaultdict(list)
+    known: list[tuple[str, Cluster]] = []
     for cluster in clusters:
+        if cluster.known:
+            known.append((cluster.known, cluster))
+            continue
         namesakes[f"{_in_id(cluster.type)}/{_in_id(cluster.name)}"].append(cluster)
-    return sorted(
-        (
-            (stem if number == 1 else f"{stem}~{number}", cluster)
-            for stem, same in namesakes.items()
-            for number, cluster in enumerate(sorted(same, key=_content), 1)
-        ),
-        key=lambda pair: pair[0],
-    )
+    named = [
+        (stem if number == 1 else f"{stem}~{number}", cluster)
+        for stem, same in namesakes.items()
+        for number, cluster in enumerate(sorted(same, key=_content), 1)
+    ]
+    return sorted(known + named, key=lambda pair: pair[0])
 
 
 def _in_id(text: str) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FILE_NAME = "ledger.sqlite"
 _APPLICATION_ID = 0x6B676264  # "kgbd", in the header of the file
-_VERSION = 2
+_VERSION = 3
 
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -117,6 +117,13 @@ CREATE TABLE decisions (  -- the machine's
     score REAL NOT NULL,
     reason TEXT NOT NULL
 );
+CREATE TABLE known (  -- things known before any document was read
+    id TEXT NOT NULL,
+    number INTEGER NOT NULL,  -- of the name; 0: the one to call it by
+    type TEXT NOT NULL,
+    name TEXT NOT NULL,
+    PRIMARY KEY (id, number)
+) WITHOUT ROWID;
 CREATE TABLE judgements (  -- people's
     number INTEGER PRIMARY KEY,  -- in the order in which they were given
     same INTEGER NOT NULL

@@ -14,6 +14,7 @@ from kgbuild.resolution.records import (
     Embed,
     Judgement,
     Key,
+    Known,
     Name,
     Resolution,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "Embed",
     "Judgement",
     "Key",
+    "Known",
     "Name",
     "Resolution",
     "labels_of",

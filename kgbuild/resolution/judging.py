@@ -1,17 +1,19 @@
-"""What people have decided, replayed: names with one label are one thing, with two labels two."""
+"""What people have decided or knew before: names with one label are one thing, with two two."""
 
 from collections.abc import Iterable, Mapping
 
-from kgbuild.resolution.records import Judgement, Key, Name
+from kgbuild.resolution.records import MEMORY, Judgement, Key, Known, Name
 
 
-def labels_of(judgements: Iterable[Judgement]) -> dict[Key, int]:
-    """A number, from 1 on, for each judged thing, under all of its names.
+def labels_of(judgements: Iterable[Judgement], known: Iterable[Known] = ()) -> dict[Key, int]:
+    """A number, from 1 on, for each judged or known thing, under all of its names.
 
     A later judgement overrules an earlier one as far as they disagree. The numbers depend on what
     holds in the end, not on the way there.
     """
     thing: dict[Key, frozenset[Key]] = {}
+    for keys in (one.keys for one in known):
+        thing |= dict.fromkeys(keys, keys)
 
     def grown(names: frozenset[Key]) -> frozenset[Key]:
         return names.union(*(thing.get(name, ()) for name in names))
@@ -29,16 +31,17 @@ def labels_of(judgements: Iterable[Judgement]) -> dict[Key, int]:
 
 
 def remembered(labels: Mapping[Key, int], names: Iterable[Name]) -> dict[Name, int]:
-    """Judged names that no document has now, each thing's in a document of its own.
+    """Judged or known names that no document has now, each thing's in a document of its own.
 
     They keep what people have decided through documents that are changed, renamed or removed.
     """
     here = {name.key for name in names}
     return {
-        Name(f"{MEMORY}{label:09}", type, text, 0): label
+        Name(document if _is_memory(document) else f"{MEMORY}{label:09}", type, text, 0): label
         for (document, type, text), label in labels.items()
         if (document, type, text) not in here
     }
 
 
-MEMORY = "\0"  # how the documents that stand for memory begin; no other does
+def _is_memory(document_id: str) -> bool:
+    return document_id.startswith(MEMORY)

@@ -10,6 +10,8 @@ import numpy.typing as npt
 Embed = Callable[[Sequence[str]], npt.NDArray[np.float32]]
 Key = tuple[str, str, str]  # document, type and text of a name: what tells it from all others
 
+MEMORY = "\0"  # how the documents that stand for what is remembered begin; no other does
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Name:
@@ -39,12 +41,14 @@ class Cluster:
         name: The canonical spelling.
         type: The most specific among the types of the names.
         aliases: The other spellings, sorted.
+        known: The id of the known thing that it is, or empty.
     """
 
     names: tuple[Name, ...]
     name: str
     type: str
     aliases: tuple[str, ...]
+    known: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,24 @@ class Decision:
     right: Name | None
     score: float
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A thing that was known before any document was read.
+
+    Attributes:
+        names: The first is the one to call it by.
+    """
+
+    id: str
+    type: str
+    names: tuple[str, ...]
+
+    @property
+    def keys(self) -> frozenset[Key]:
+        """Its names as those of a document that stands for it."""
+        return frozenset((f"{MEMORY}known {self.id}", self.type, name) for name in self.names)
 
 
 @dataclass(frozen=True, slots=True)

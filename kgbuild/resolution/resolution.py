@@ -18,12 +18,22 @@ from typing import Literal
 
 from kgbuild.ontology import Ontology
 from kgbuild.resolution.clustering import Pair
-from kgbuild.resolution.judging import MEMORY, labels_of, remembered
+from kgbuild.resolution.judging import labels_of, remembered
 from kgbuild.resolution.kinds import kind_of
 from kgbuild.resolution.linking import Link, Linker, Node
 from kgbuild.resolution.matching import Match
 from kgbuild.resolution.names import Form, Kind, is_description, is_pronoun, parse
-from kgbuild.resolution.records import Cluster, Decision, Embed, Judgement, Key, Name, Resolution
+from kgbuild.resolution.records import (
+    MEMORY,
+    Cluster,
+    Decision,
+    Embed,
+    Judgement,
+    Key,
+    Known,
+    Name,
+    Resolution,
+)
 
 _CLOSE = 0.72  # cosine of two spellings of one name, at least
 _SURE = 0.9  # a match this good needs no second opinion
@@ -41,6 +51,7 @@ def resolve(
     *,
     embed: Embed | None = None,
     judgements: Iterable[Judgement] = (),
+    known: Sequence[Known] = (),
 ) -> Resolution:
     """Cluster names; pure, and independent of the order of the names.
 
@@ -50,10 +61,12 @@ def resolve(
         embed: Turns texts into unit vectors. Without it, what is likely but not sure from the names
             alone is not merged across documents.
         judgements: What people have decided; it is never overruled.
+        known: Things that names mean first, wherever they stand; no two of them become one.
     """
     customs = _Customs(ontology)
     kept, left_out = _nameable(names)
-    labels = labels_of(judgements)
+    labels = labels_of(judgements, known)
+    things = {labels[key]: one for one in reversed(known) for key in one.keys}
     for name, label in remembered(labels, kept).items():
         if name.type in ontology.entities:
             labels[name.key] = label
@@ -71,7 +84,7 @@ def resolve(
     corpus = _Corpus(groups, customs, embed)
     decisions += corpus.decisions
     decisions += (Decision("leave out", name, None, 1.0, "names nothing") for name in left_out)
-    clusters = filter(None, (_cluster(groups, customs) for groups in corpus.clusters))
+    clusters = filter(None, (_cluster(groups, things, customs) for groups in corpus.clusters))
     return Resolution(
         tuple(sorted(clusters, key=lambda cluster: cluster.names)),
         tuple(sorted({d for d in decisions if not _is_memory(d)}, key=_by_content)),
@@ -133,7 +146,8 @@ class _Group:
     @property
     def heads(self) -> list[Name]:
         """The names under which other documents may know the thing."""
-        return [name for name in self.names if name not in self.bound]
+        known = self.document_id.startswith(MEMORY)  # all of its names were given for this
+        return [name for name in self.names if known or name not in self.bound]
 
 
 class _Document:
@@ -354,15 +368,19 @@ def _confirmed(
     return sure, refused
 
 
-def _cluster(groups: Sequence[_Group], customs: _Customs) -> Cluster | None:
+def _cluster(
+    groups: Sequence[_Group], things: Mapping[int, Known], customs: _Customs
+) -> Cluster | None:
     """The cluster of some groups; None if no document has any of its names now."""
     present = [group for group in groups if not group.document_id.startswith(MEMORY)]
     if not present:
         return None
     names = sorted(name for group in present for name in group.names)
-    name = _best([name for group in present for name in group.heads]).spelling
+    one = things.get(max(group.label for group in groups))
+    name = one.names[0] if one else _best(name for g in present for name in g.heads).spelling
     aliases = {other.spelling for other in names} - {name}
-    return Cluster(tuple(names), name, customs.most_specific(names), tuple(sorted(aliases)))
+    type = customs.most_specific(names if not one else [Name("", one.type, name), *names])
+    return Cluster(tuple(names), name, type, tuple(sorted(aliases)), one.id if one else "")
 
 
 def _best(names: Iterable[Name]) -> Name:

@@ -34,7 +34,7 @@ from kgbuild.progress import Progress, Silent
 if TYPE_CHECKING:
     from kgbuild.embeddings import TextEmbedder
     from kgbuild.resolution import Judgement
-    from kgbuild.retrieval import SearchResult
+    from kgbuild.retrieval import EmbeddedPassages, SearchResult
 
 __all__ = ["GraphStats", "IngestReport", "KnowledgeGraph"]
 
@@ -293,9 +293,9 @@ class KnowledgeGraph:
 
     def search(self, question: str, k: int = 5) -> "SearchResult":
         """The k passages that answer a question best, and the part of the graph around them."""
-        from kgbuild.retrieval import EmbeddedPassages, search
+        from kgbuild.retrieval import search
 
-        return search(EmbeddedPassages(self._graph, self._embedder), question, k=k)
+        return search(self._passages, question, k=k)
 
     def query(self, sparql: str) -> Answer:
         """Answer a SPARQL query; see `kgbuild.connectors.sparql` for what is where.
@@ -315,7 +315,7 @@ class KnowledgeGraph:
             )
 
     def export(self, format: str, out: BinaryIO) -> None:
-        """Write the whole graph as `jsonl`, `nt`, `turtle`, `graphml` or `neo4j-csv` (a zip file)."""
+        """Write the whole graph as `jsonl`, `nt`, `turtle`, `graphml` or `neo4j-csv` (zipped)."""
         export(self._graph, format, out)
 
     # How
@@ -335,6 +335,12 @@ class KnowledgeGraph:
         from kgbuild.embeddings import Embedder
 
         return Embedder(device=self._settings.device, cache=self._ledger)
+
+    @cached_property
+    def _passages(self) -> "EmbeddedPassages":
+        from kgbuild.retrieval import EmbeddedPassages
+
+        return EmbeddedPassages(self._graph, self._embedder)
 
     @property
     def _build(self) -> str:

@@ -122,6 +122,24 @@ def test_a_removed_document_is_not_found(tmp_path):
         assert documents(result) == ["first"]
 
 
+def test_what_comes_and_goes_between_two_searches_is_noticed(tmp_path):
+    with Ledger.open(tmp_path) as ledger:
+        passages = EmbeddedPassages(EmbeddedGraph(ledger), Words())
+
+        def found() -> list[str]:
+            return sorted(documents(search(passages, "canal", k=5)))
+
+        ledger.record(extracted(Document("fourth", TEXTS["fourth"])), build="test")
+        assert found() == ["fourth"]
+        ledger.record(extracted(Document("fifth", TEXTS["fifth"])), build="test")
+        assert found() == ["fifth", "fourth"]
+        ledger.remove("fifth")
+        assert found() == ["fourth"]
+        assemble(ledger.database, ONTOLOGY, resolve(names(ledger.database, ONTOLOGY), ONTOLOGY))
+        ledger.record(extracted(Document("other", TEXTS["fifth"])), build="test")
+        assert found() == ["fourth", "other"]
+
+
 def test_an_empty_graph_has_nothing_to_say(tmp_path):
     with Ledger.open(tmp_path) as ledger:
         result = search(EmbeddedPassages(EmbeddedGraph(ledger), Words()), "anything", k=5)

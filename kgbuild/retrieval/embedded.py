@@ -3,9 +3,11 @@
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from heapq import nlargest
 from itertools import groupby
+from threading import Lock
 from typing import Any
+
+import numpy as np
 
 from kgbuild.connectors.embedded import EmbeddedGraph
 from kgbuild.datatypes import Chunk, Entity, Graph
@@ -22,24 +24,30 @@ _PLACES = """json_each(?) place
     JOIN chunks c ON c.document = d.key AND c.number = json_extract(place.value, '$[1]')"""
 
 
-@dataclass(frozen=True)
 class EmbeddedPassages:
-    """The chunks of all documents that are not past; one is embedded when first searched."""
+    """The chunks of all documents that are not past.
 
-    graph: EmbeddedGraph
-    embedder: TextEmbedder
+    One is embedded when first searched. All vectors stay in memory, 1.5 kB each, until a passage
+    comes or goes.
+    """
+
+    def __init__(self, graph: EmbeddedGraph, embedder: TextEmbedder) -> None:
+        self.graph = graph
+        self.embedder = embedder
+        self._lock = Lock()
+        self._kept: _Kept | None = None
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         return self.embedder.embed(texts)
 
     def passages_like(self, vector: Vectors, limit: int) -> dict[Place, float]:
-        best: list[tuple[float, Place]] = []
-        for places, texts in self._batches():
-            values = (self.embed(texts) @ vector).tolist()
-            best = nlargest(
-                limit, [*best, *zip(values, places, strict=True)], key=lambda pair: pair[0]
-            )
-        return {place: value for value, place in best}
+        with self._lock:
+            kept = self._kept = self._up_to_date()
+        if not kept.places:
+            return {}
+        cosines = kept.vectors @ vector
+        best = np.argsort(-cosines, kind="stable")[:limit]
+        return {kept.places[i]: float(cosines[i]) for i in best.tolist()}
 
     def passages_with(self, words: Sequence[str], limit: int) -> dict[Place, float]:
         rows = self._rows(
@@ -78,17 +86,44 @@ class EmbeddedPassages:
     def neighbours(self, entity_ids: Iterable[str], *, limit: int) -> Graph:
         return self.graph.neighbours(entity_ids, limit=limit)
 
-    def _batches(self) -> Iterator[tuple[list[Place], list[str]]]:
+    def _up_to_date(self) -> "_Kept":
+        """The vectors that are kept, or new ones if passages have come or gone since."""
+        state = (self.graph.version, *next(self._rows(_STATE)))
+        if self._kept is not None and self._kept.state == state:
+            return self._kept
+        places, vectors = [], []
+        for rows in self._batches():
+            places += [(document, number) for _, document, number, _ in rows]
+            vectors.append(self.embed([text for *_, text in rows]))
+        return _Kept(state, places, np.concatenate(vectors or [np.zeros((0, 0), np.float32)]))
+
+    def _batches(self) -> Iterator[list[Row]]:
         """All passages with their texts, some at a time; safe to write meanwhile."""
         last = -1
         while rows := list(self._rows(_NEXT, (last, _BATCH))):
-            yield [(document, number) for _, document, number, _ in rows], [row[3] for row in rows]
+            yield rows
             last = rows[-1][0]
 
-    def _rows(self, sql: str, parameters: Sequence[Any]) -> Iterator[Row]:
+    def _rows(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[Row]:
         return self.graph.ledger.database.rows(sql, parameters)
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """The vectors of all passages.
+
+    Attributes:
+        state: Of the ledger, when they were read.
+        vectors: *Shape:* (n_places, width).
+    """
+
+    state: Row
+    places: list[Place]
+    vectors: Vectors
+
+
+# Between two versions of the graph, chunks only come, and documents only stop being current.
+_STATE = "SELECT (SELECT max(key) FROM chunks), (SELECT count(*) FROM documents WHERE current)"
 _NEXT = """SELECT c.key, d.id, c.number, c.text FROM chunks c
     JOIN documents d ON d.key = c.document AND d.current
     WHERE c.key > ? ORDER BY c.key LIMIT ?"""

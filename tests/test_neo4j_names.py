@@ -1,5 +1,8 @@
 """What things are called in Neo4j; no server is asked."""
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,6 +51,14 @@ def test_a_digest_is_of_labels_and_properties():
 def test_layouts_are_those_of_other_tools():
     assert [*LAYOUTS] == ["neo4j-graphrag", "langchain", "llm-graph-builder"]
     assert len({(layout.chunk, layout.mention) for layout in LAYOUTS.values()}) == 3
+
+
+def test_the_tests_and_docker_compose_have_the_same_server():
+    root = Path(__file__).parents[1]
+    image = re.search(r"neo4j:([\d.]+)-community", (root / "docker-compose.yml").read_text())
+    for name in ("pom.xml", "apoc.xml"):
+        pom = (root / "tests/neo4j_server" / name).read_text()
+        assert f"<neo4j.version>{image[1]}</neo4j.version>" in pom
 
 
 @pytest.mark.parametrize(

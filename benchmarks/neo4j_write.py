@@ -1,0 +1,158 @@
+"""How fast a graph gets into Neo4j, beside langchain_neo4j's writer, in one run.
+
+    python benchmarks/neo4j_write.py [--triples 100000]
+
+Starts a server of its own, with APOC, which langchain_neo4j needs (kgbuild does not). Both write
+the same triples with their passages, into the same empty database: kgbuild with all evidence,
+vectors and indexes, LangChain one GraphDocument for each passage, as its transformers give them.
+Then kgbuild writes a second time, when there is nothing to do. Needs Java and Maven.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+import numpy as np
+from servers import LocalServer, Neo4j
+
+from kgbuild import Chunk, Document, Extraction, KnowledgeGraph, Mention, Ontology, Relation
+from kgbuild.extraction import Extracted
+
+PER_PASSAGE = 5  # triples
+PASSAGES = 20  # of a document
+ONTOLOGY = Ontology.parse(
+    "{entities: [person, company], relations: {works for: {head: person, tail: company}}}"
+)
+Said = list[tuple[str, str]]
+
+
+class Writer:
+    """Documents that say who works for whom; every person has a name that looks like no other."""
+
+    fingerprint = "benchmark"
+
+    def extract(self, documents: Iterable[Document]) -> Iterator[Extracted]:
+        for document in documents:
+            yield read(document)
+
+
+class Random:
+    """Vectors of 384 numbers in no time, since no peer computes any."""
+
+    def embed(self, texts: list[str]) -> np.ndarray:
+        rows = np.random.default_rng(len(texts)).normal(size=(len(texts), 384))
+        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def passages(triples: int) -> list[Said]:
+    """Who works for whom: as many people as half of the triples, a fifth as many companies."""
+    people, companies = triples // 2, triples // 10
+    pairs = [(f"P{n % people}x", f"C{n * 7919 % companies}y") for n in range(triples)]
+    return [pairs[i : i + PER_PASSAGE] for i in range(0, triples, PER_PASSAGE)]
+
+
+def sentence(pair: tuple[str, str]) -> str:
+    """One triple in words."""
+    return f"{pair[0]} has now worked for {pair[1]} since the spring of that year. "
+
+
+def write_documents(folder: Path, said: list[Said]) -> None:
+    """The passages as files, a line for each."""
+    for number in range(0, len(said), PASSAGES):
+        lines = ["".join(map(sentence, part)) for part in said[number : number + PASSAGES]]
+        (folder / f"{number:08}.txt").write_text("\n".join(lines))
+
+
+def read(document: Document) -> Extracted:
+    """What a document says, without a model."""
+    chunks, mentions, relations, start = [], [], [], 0
+    for index, line in enumerate(document.text.split("\n")):
+        chunks.append(Chunk(document.id, index, start, start + len(line), line))
+        at = start
+        for part in line.split(". ")[:-1]:
+            words = part.split()
+            ends = []
+            for word, type in ((words[0], "person"), (words[5], "company")):
+                place = document.text.index(word, at)
+                ends.append(Mention(document.id, place, place + len(word), word, type, 0.9))
+            mentions += ends
+            relations.append(Relation(*ends, "works for", 0.8, "benchmark"))
+            at += len(part) + 2
+        start += len(line) + 1
+    extraction = Extraction(document.id, tuple(mentions), tuple(relations), 1.0)
+    return Extracted(document, tuple(chunks), extraction)
+
+
+def write_with_langchain(server: LocalServer, said: list[Said]) -> None:
+    """One GraphDocument for each passage, with its source, all in one call."""
+    from langchain_core.documents import Document as Text
+    from langchain_neo4j import Neo4jGraph
+    from langchain_neo4j.graphs.graph_document import GraphDocument, Node, Relationship
+
+    graph = Neo4jGraph(server.url, "neo4j", server.password, refresh_schema=False)
+    documents = []
+    for part in said:
+        nodes = {end: Node(id=end, type=type) for pair in part
+                 for end, type in zip(pair, ("Person", "Company"), strict=True)}  # fmt: skip
+        links = [
+            Relationship(
+                source=nodes[head], target=nodes[tail], type="WORKS_FOR",
+                properties={"score": 0.8, "quote": sentence((head, tail))},
+            )
+            for head, tail in part
+        ]  # fmt: skip
+        source = Text(page_content="".join(map(sentence, part)))
+        documents.append(
+            GraphDocument(nodes=list(nodes.values()), relationships=links, source=source)
+        )
+    graph.add_graph_documents(documents, include_source=True, baseEntityLabel=True)
+    graph.close()
+
+
+def timed(what: str, triples: int, action: Callable[[], object]) -> float:
+    """Run, print how long it took, and return that in seconds."""
+    began = time.perf_counter()
+    result = action()
+    seconds = time.perf_counter() - began
+    print(f"{what:42} {seconds:8.1f} s {triples / seconds:10,.0f} triples/s", result or "")  # noqa: T201
+    return seconds
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--triples", type=int, default=100_000)
+    triples = parser.parse_args().triples
+    said = passages(triples)
+    with TemporaryDirectory() as folder:
+        place = Path(folder)
+        (place / "docs").mkdir()
+        write_documents(place / "docs", said)
+        server = LocalServer(place / "neo4j", options=("-Xmx2g",), apoc=True)
+        server.start()
+        os.environ |= {"NEO4J_USERNAME": "neo4j", "NEO4J_PASSWORD": server.password}
+        with Neo4j(server.url) as database, KnowledgeGraph.open(
+            place / "kg", ontology=ONTOLOGY, extractor=Writer(), embedder=Random()
+        ) as kg:  # fmt: skip
+            kg.ingest([place / "docs"])
+            count = kg.stats().triples
+            first = timed("kgbuild, first push", count, lambda: kg.push(server.url) and None)
+            second = timed("kgbuild, second push", count, lambda: kg.push(server.url) or None)
+            database.empty()
+            peer = timed(
+                "langchain_neo4j add_graph_documents",
+                triples, lambda: write_with_langchain(server, said),
+            )  # fmt: skip
+        server.stop()
+    print(f"first push {peer / first:.1f} times faster than langchain_neo4j,")  # noqa: T201
+    print(f"second push {first / second:.1f} times faster than the first")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

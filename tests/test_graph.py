@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from itertools import permutations
 
 import pytest
 import reading
@@ -108,6 +109,22 @@ def test_the_order_of_files_and_of_runs_does_not_matter(kg, docs, tmp_path):
         other.ingest([*reversed(paths)])
         for format in ("nt", "turtle", "jsonl", "graphml"):
             assert exported(other, format) == exported(kg, format)
+
+
+def test_documents_one_by_one_in_any_order_end_in_the_same_entities(tmp_path):
+    texts = {
+        "1.txt": "Ada Lovelace works for Acme Corp. Volodymyr Zelensky works for Globex.",
+        "2.txt": "Volodymyr Zelenskyy founded Acme Corp. Ada Lovelace founded Globex.",
+        "3.txt": "Ada Lovelacee works for Initech. Volodymir Zelensky married to Ada Lovelace.",
+    }
+    docs = write(tmp_path / "docs", texts)
+    graphs = set()
+    for order in permutations(texts):
+        with open_graph(tmp_path / "-".join(order)) as kg:
+            for name in order:
+                kg.ingest([docs / name])
+            graphs.add(exported(kg, "jsonl"))
+    assert len(graphs) == 1
 
 
 def recorded(folder):

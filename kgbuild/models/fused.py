@@ -46,7 +46,7 @@ class FusedAttention(nn.Module):
 def fuse(transformer: nn.Module, layer: type[PackedLinear]) -> None:
     """Exchange attention and activations of an encoder, in evaluation mode, in place."""
     for module in list(transformer.modules()):
-        attention = getattr(module, "self", None)
+        attention: Any = getattr(module, "self", None)
         if type(attention).__name__ in _ATTENTION and _is_plain(attention):
             module.self = FusedAttention(attention, layer)
         activation = getattr(module, "intermediate_act_fn", None)

@@ -73,9 +73,7 @@ def _as_text(row: list[Any]) -> str:
 class LocalServer:
     """A Neo4j Community server on this machine, with its data in a folder."""
 
-    def __init__(
-        self, folder: Path, *, options: Sequence[str] = SMALL, apoc: bool = False
-    ) -> None:
+    def __init__(self, folder: Path, *, options: Sequence[str] = SMALL, apoc: bool = False) -> None:
         self.password = secrets.token_urlsafe(12)
         self.port = free_port()
         self.url = f"bolt://127.0.0.1:{self.port}"

@@ -38,7 +38,8 @@ from transformers import AutoTokenizer, DebertaV2Config
 
 from kgbuild.embeddings import default_folder
 from kgbuild.models import load_model
-from kgbuild.models.joint import JointModel, Prediction
+from kgbuild.models.greedy import SpanScores, TokenScores
+from kgbuild.models.joint import JointModel, Prediction, _Run
 
 WORDS = (
     "the a of in on at and to for with by from after before while during their its new old large"
@@ -225,18 +226,27 @@ def compare(name: str, folder: Path, count: int, device: str) -> Iterator[Outcom
 
 
 def threshold_for(model: JointModel, texts: Sequence[str], entity_labels: Sequence[str]) -> float:
-    """The threshold above which about eight spans of a text stand, overlapping or not."""
+    """The threshold above which no text has more than a dozen spans: these are paired."""
+    labels = model.prompter.labels(entity_labels, RELATIONS)
+    with torch.inference_mode():
+        scores = [_Run(model, [words], labels).scores[0] for words in model.prompter.words(texts)]
     low, high = 0.0, 1.0
     for _ in range(12):
         middle = (low + high) / 2
-        found = model.predict(
-            texts[:8], entity_labels, [], threshold=middle, flat_ner=False, multi_label=True
-        )
-        if sum(len(one.mentions) for one in found) > 8 * len(found):
+        if any(too_many(one, middle) for one in scores):
             low = middle
         else:
             high = middle
     return high
+
+
+def too_many(scores: SpanScores | TokenScores, threshold: float) -> bool:
+    """Whether more than a dozen spans stand above a threshold; asked of the words first."""
+    if isinstance(scores, TokenScores):
+        words = int((scores.scores > threshold).any(axis=(1, 2)).sum())
+        if words > 60:  # their spans would be too many to list
+            return True
+    return len(scores.selected(threshold)) > 12
 
 
 def seconds(run: Callable[[], object], device: str) -> float:

@@ -127,7 +127,7 @@ def timed(what: str, triples: int, action: Callable[[], object]) -> float:
     began = time.perf_counter()
     result = action()
     seconds = time.perf_counter() - began
-    print(f"{what:42} {seconds:8.1f} s {triples / seconds:10,.0f} triples/s", result or "")  # noqa: T201
+    print(f"{what:42} {seconds:8.1f} s {triples / seconds:10,.0f} triples/s", result or "")
     return seconds
 
 
@@ -164,8 +164,8 @@ def measure(server: LocalServer, folder: Path, triples: int, width: int) -> None
             "langchain_neo4j", triples, lambda: write_with_langchain(server, said)
         )  # fmt: skip
         database.empty()
-    print(f"first push {peer / first:.1f} times faster than langchain_neo4j,")  # noqa: T201
-    print(f"second push {first / second:.1f} times faster than the first\n")  # noqa: T201
+    print(f"first push {peer / first:.1f} times faster than langchain_neo4j,")
+    print(f"second push {first / second:.1f} times faster than the first\n")
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -39,7 +40,8 @@ from transformers import AutoTokenizer, DebertaV2Config
 from kgbuild.embeddings import default_folder
 from kgbuild.models import load_model
 from kgbuild.models.greedy import SpanScores, TokenScores
-from kgbuild.models.joint import JointModel, Prediction, _Run
+from kgbuild.models.joint import JointModel, Prediction
+from kgbuild.models.run import Run
 
 WORDS = (
     "the a of in on at and to for with by from after before while during their its new old large"
@@ -196,19 +198,12 @@ def compare(name: str, folder: Path, count: int, device: str) -> Iterator[Outcom
         asked = labels(label_count), RELATIONS
         case = Case(name, kind, label_count, tuple(texts), threshold_for(ours, texts, asked[0]))
         sizes = (1, 8) if device == "cpu" else (8, 32)
-        mine = lambda model=ours, case=case, asked=asked: model.predict(  # noqa: E731
-            case.texts, *asked, threshold=case.threshold
+        mine = partial(ours.predict, texts, *asked, threshold=case.threshold)
+        halved = partial(half.predict, texts, *asked, threshold=case.threshold)
+        ask = partial(
+            package.inference, texts, asked[0], relations=asked[1], relation_threshold=0.5
         )
-        halved = lambda case=case, asked=asked: half.predict(  # noqa: E731
-            case.texts, *asked, threshold=case.threshold
-        )
-        theirs = {
-            size: lambda size=size, case=case, asked=asked: package.inference(
-                list(case.texts), asked[0], relations=asked[1], threshold=case.threshold,
-                relation_threshold=0.5, batch_size=size,
-            )
-            for size in sizes
-        }  # fmt: skip
+        theirs = {n: partial(ask, threshold=case.threshold, batch_size=n) for n in sizes}
         best: dict[Any, float] = defaultdict(lambda: float("inf"))
         for _ in range(2):
             for key, run in {"ours": mine, "half": halved, **theirs}.items():
@@ -229,7 +224,10 @@ def threshold_for(model: JointModel, texts: Sequence[str], entity_labels: Sequen
     """The threshold above which no text has more than a dozen spans: these are paired."""
     labels = model.prompter.labels(entity_labels, RELATIONS)
     with torch.inference_mode():
-        scores = [_Run(model, [words], labels).scores[0] for words in model.prompter.words(texts)]
+        scores = [
+            Run(model.network, model.prompter, model.device, [words], labels).scores[0]
+            for words in model.prompter.words(texts)
+        ]
     low, high = 0.0, 1.0
     for _ in range(12):
         middle = (low + high) / 2

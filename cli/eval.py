@@ -4,7 +4,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kgbuild.cli.options import AsJson, Device, ModelName, load_ontology, ontology_named
+from kgbuild.cli.options import (
+    AnnotatedFiles,
+    AsJson,
+    Device,
+    ModelName,
+    load_ontology,
+    ontology_named,
+)
 from kgbuild.cli.terminal import print_json, print_table
 from kgbuild.progress import bar
 
@@ -15,15 +22,7 @@ _SCORE = ("P", "R", "F1", "95 %", "gold")
 
 
 def eval(
-    paths: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="FILE...",
-            exists=True,
-            dir_okay=False,
-            help="Annotated texts as JSON Lines, gzipped or not; the README shows one.",
-        ),
-    ],
+    paths: AnnotatedFiles,
     *,
     model: ModelName = "bundled",
     device: Device = "auto",

@@ -74,3 +74,13 @@ StoreUrl = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, for programs.")]
+
+AnnotatedFiles = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="FILE...",
+        exists=True,
+        dir_okay=False,
+        help="Annotated texts as JSON Lines, gzipped or not; the README shows one.",
+    ),
+]

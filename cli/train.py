@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kgbuild.cli.options import AsJson, Device, ModelName
+from kgbuild.cli.options import AnnotatedFiles, AsJson, Device, ModelName
 from kgbuild.cli.terminal import counted, print_json, print_table, stdout
 from kgbuild.progress import bar
 
@@ -16,15 +16,7 @@ if TYPE_CHECKING:
 
 
 def train(
-    paths: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="FILE...",
-            exists=True,
-            dir_okay=False,
-            help="Annotated texts as JSON Lines, gzipped or not; see `kgbuild.training.data`.",
-        ),
-    ],
+    paths: AnnotatedFiles,
     *,
     out: Annotated[
         Path,

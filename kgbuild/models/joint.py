@@ -12,30 +12,17 @@ may look at all spans, and is shown all that stand above the threshold.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cached_property
 from itertools import pairwise, permutations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
 from kgbuild.errors import ModelError
-from kgbuild.models.greedy import (
-    Floats,
-    Found,
-    Ints,
-    SpanScores,
-    TokenScores,
-    WordSpan,
-    choose,
-)
+from kgbuild.models.greedy import Floats, Found, Ints, WordSpan, choose
 from kgbuild.models.prompt import Labels, Prompter, Words
 from kgbuild.models.relex import Relex
-from kgbuild.models.span_layers import Sides
+from kgbuild.models.run import Bools, Run
 from kgbuild.models.windows import cut
-
-Bools = NDArray[np.bool_]
 
 BATCH_TOKENS = 16_384
 """Tokens of a batch on a GPU, with padding. On a CPU texts are run one by one."""
@@ -160,7 +147,7 @@ class JointModel:
         predictions = [Prediction() for _ in windows]
 
         def answer(indices: list[int], words: list[Words]) -> None:
-            run = _Run(self, words, labels)
+            run = Run(self.network, self.prompter, self.device, words, labels)
             chosen = [choose(one.above(threshold), flat_ner, multi_label) for one in run.scores]
             selected = [one.selected(threshold) for one in run.scores]
             links = run.links(selected, adjacency_threshold)
@@ -213,7 +200,7 @@ class JointModel:
         results = [_no_candidates(len(entity_labels), len(relation_labels)) for _ in texts]
 
         def answer(indices: list[int], words: list[Words]) -> None:
-            run = _Run(self, words, labels)
+            run = Run(self.network, self.prompter, self.device, words, labels)
             found = [
                 _within_paragraphs(texts[index], of, one.above(threshold))
                 for index, of, one in zip(indices, words, run.scores, strict=True)
@@ -274,7 +261,7 @@ class JointModel:
             ]
             known = [[i for i, one in enumerate(of) if one is not None] for of in at]
             pairs = [list(permutations(range(len(of)), 2)) for of in known]
-            run = _Run(self, words, labels)
+            run = Run(self.network, self.prompter, self.device, words, labels)
             scores = run.score_pairs([[one for one in of if one] for of in at], pairs)
             for index, of, chosen, scored in zip(indices, known, pairs, scores, strict=True):
                 for (head, tail), row in zip(chosen, scored, strict=True):
@@ -351,79 +338,6 @@ def grouped(lengths: Sequence[int], size: int | None) -> Iterator[list[int]]:
         group.append(index)
     if group:
         yield group
-
-
-class _Run:
-    """One batch on its way through the network; spans first, then pairs of the chosen spans."""
-
-    def __init__(self, model: JointModel, words: Sequence[Words], labels: Labels) -> None:
-        self._network = model.network
-        self._device = model.device
-        batch = model.prompter.batch([labels] * len(words), words).to(model.device)
-        self._states = self._network.encode(batch)
-        self.scores = self._score(words)
-
-    @cached_property
-    def _sides(self) -> Sides:
-        return self._network.sides(self._states)
-
-    def _score(self, words: Sequence[Words]) -> Sequence[SpanScores | TokenScores]:
-        """Probabilities of each row's words or spans, without its padding."""
-        if self._network.config.is_token_level:
-            host = _probabilities(self._network.token_logits(self._states))
-            return [TokenScores(host[b, : len(of.spans)]) for b, of in enumerate(words)]
-        host = _probabilities(self._network.span_logits(self._states, self._sides))
-        return [SpanScores(_clip(host[b], len(of.spans))) for b, of in enumerate(words)]
-
-    def links(self, selected: Sequence[Sequence[WordSpan]], threshold: float) -> list[Bools]:
-        """Which ordered pairs of each row's spans are worth scoring, each (E, E)."""
-        sizes = [len(of) for of in selected]
-        links = [~np.eye(size, dtype=bool) for size in sizes]
-        if self._network.adjacency is None or not any(sizes):
-            return links
-        for link, vectors in zip(links, torch.split(self._vectors(selected), sizes), strict=True):
-            if len(vectors):
-                link &= self._network.adjacency(vectors).float().cpu().numpy() > threshold
-        return links
-
-    def _vectors(self, spans: Sequence[Sequence[WordSpan]]) -> Tensor:
-        """Vectors of all rows' spans, (N, H)."""
-        flat = [(row, first, last) for row, of in enumerate(spans) for first, last in of]
-        if self._network.config.is_token_level:
-            return self._network.few_span_vectors(self._states, self._tensor(flat))
-        return self._network.span_vectors(self._sides, self._tensor(flat))
-
-    def score_pairs(
-        self, spans: Sequence[Sequence[WordSpan]], pairs: Sequence[Sequence[Sequence[int]]]
-    ) -> list[Floats]:
-        """Probabilities of each row's pairs (indices of that row's spans), each (M, R)."""
-        offsets = np.cumsum([0, *(len(of) for of in spans)])
-        joined = [(h + o, t + o) for of, o in zip(pairs, offsets, strict=False) for h, t in of]
-        counts = [len(of) for of in pairs]
-        n_labels = self._states.relation.shape[1]
-        if not joined or n_labels == 0:
-            return [np.zeros((count, n_labels), np.float32) for count in counts]
-        rows = np.repeat(np.arange(len(counts)), counts)
-        logits = self._network.pair_logits(
-            self._states, self._vectors(spans), self._tensor(rows), self._tensor(joined)
-        )
-        return np.split(_probabilities(logits), np.cumsum(counts)[:-1])
-
-    def _tensor(self, values: Sequence[object] | NDArray[np.int64]) -> Tensor:
-        return torch.as_tensor(np.asarray(values, np.int64), device=self._device)
-
-
-def _probabilities(logits: Tensor) -> Floats:
-    host: Floats = torch.sigmoid(logits.float()).cpu().numpy()
-    return host
-
-
-def _clip(scores: Floats, n_words: int) -> Floats:
-    """Cut padding off one row (W, K, C): spans that run over the last word get 0."""
-    own = scores[:n_words]
-    over = np.arange(n_words)[:, None] + np.arange(own.shape[1])[None, :] >= n_words
-    own[over] = 0.0
-    return own
 
 
 def _within_paragraphs(text: str, words: Words, found: Found) -> Found:

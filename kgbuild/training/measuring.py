@@ -12,6 +12,7 @@ from typing import Any
 from kgbuild.datatypes import Document
 from kgbuild.decoding import Candidates, decode
 from kgbuild.evaluation.inventory import make_ontology
+from kgbuild.evaluation.thresholds import Thresholds
 from kgbuild.extraction import Scorer, Settings
 from kgbuild.models.joint import JointModel
 from kgbuild.ontology import Ontology
@@ -58,7 +59,11 @@ class Scored:
 
     def counts(self, threshold: float, relation_threshold: float) -> tuple[Tally, Tally]:
         """Mentions and relations at two thresholds, compared with the annotation."""
-        candidates = above(self.candidates, threshold, relation_threshold)
+        levels = Thresholds(
+            dict.fromkeys(self.ontology.entities, threshold),
+            dict.fromkeys(self.ontology.relations, relation_threshold),
+        )
+        candidates = levels.let_through(self.candidates)
         found = decode("", self.record.text, candidates, self.ontology, "")
         judge = Judge(self.record, self.ontology)
         return judge.count_mentions(found[0]), judge.count_relations(found[1])
@@ -106,19 +111,6 @@ class Yardstick:
             candidates = Scorer(model, ontology, settings).candidates(documents)
             for record, found in zip(records, candidates, strict=True):
                 yield Scored(record, ontology, found)
-
-
-def above(candidates: Candidates, threshold: float, relation_threshold: float) -> Candidates:
-    """What is left of candidates at higher thresholds."""
-    types = {
-        span: kept
-        for span, scores in candidates.types.items()
-        if (kept := {name: score for name, score in scores.items() if score > threshold})
-    }
-    relations = {
-        e: score for e, score in candidates.relations.items() if score > relation_threshold
-    }
-    return Candidates(types, relations)
 
 
 def _middle(measured: Sequence[Measured]) -> Measured:

@@ -1,0 +1,75 @@
+"""A trained system as a folder: `relations.json`, weights, tokenizer.
+
+`relations.json` names the system, its options, the labels of a closed one, and the configuration of
+its encoder; nothing in it is code, and weights are safetensors.
+"""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+
+from kgbuild.errors import ModelError
+from kgbuild.models.checkpoint import build_transformer, read_tokenizer
+from kgbuild.models.docre import SYSTEMS, build
+from kgbuild.models.docre.documents import RelationLabels
+from kgbuild.models.docre.scoring import RelationSystem
+
+DESCRIPTION = "relations.json"
+
+
+def save_system(folder: Path, system: RelationSystem, tokenizer: Tokenizer) -> None:
+    """Write a system so that `load_system` finds it again."""
+    folder.mkdir(parents=True, exist_ok=True)
+    values = {
+        "system": system.system,
+        "options": asdict(system.options),
+        "labels": asdict(system.known) if system.known else None,
+        "temperature": system.temperature,
+        "encoder_config": system.encoder.transformer.config.to_dict(),
+    }
+    (folder / DESCRIPTION).write_text(json.dumps(values, indent=2) + "\n", "utf-8")
+    state = {name: tensor.contiguous() for name, tensor in system.state_dict().items()}
+    save_file(state, folder / "model.safetensors", {"format": "pt"})
+    tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
+
+
+def load_system(folder: Path) -> RelationSystem:
+    """Load a system, in evaluation mode and on the CPU.
+
+    Raises:
+        ModelError: The folder is incomplete or broken, or names a system that there is not.
+    """
+    values = _read(folder)
+    labels = values["labels"]
+    known = RelationLabels(*map(tuple, labels.values())) if labels else None
+    transformer = build_transformer(values["encoder_config"])
+    system = build(values["system"], transformer, read_tokenizer(folder), known, values["options"])
+    system.temperature = float(values["temperature"])
+    try:
+        system.load_state_dict(load_file(folder / "model.safetensors"))
+    except (SafetensorError, OSError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[-1].strip()
+        raise ModelError(f"{folder}: the weights cannot be read: {reason}") from error
+    return system.eval()
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    path = folder / DESCRIPTION
+    try:
+        values: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ModelError(f"{folder}: not a relation system: it has no {DESCRIPTION}") from None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: cannot be read: {error}") from error
+    missing = {"system", "options", "labels", "temperature", "encoder_config"} - values.keys()
+    if missing:
+        raise ModelError(f"{path}: it has no {min(missing)!r}")
+    if values["system"] not in SYSTEMS:
+        names = ", ".join(SYSTEMS)
+        raise ModelError(f"{path}: system {values['system']!r} is not known; known are {names}")
+    return values

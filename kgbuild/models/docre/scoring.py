@@ -1,0 +1,78 @@
+"""What every document-level system is.
+
+In go documents whose entities are known, the pairs to be scored and the labels to score them with;
+out come a logit for each pair and label and a threshold for each pair. A relation is predicted
+where its margin, logit less threshold, is above zero: one convention for a learned threshold class,
+a "no relation" class and a fixed probability, so that losses, decoding, calibration and metrics are
+written once.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from torch import Tensor, nn
+
+from kgbuild.errors import ModelError
+from kgbuild.models.docre.document_encoder import DocumentEncoder
+from kgbuild.models.docre.documents import GivenDocument, PairScores, RelationLabels
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+
+class RelationSystem(nn.Module, ABC):
+    """A system that scores relations between the entities of documents.
+
+    A subclass is made from an encoder of `transformers`, its tokenizer, labels (None for a system
+    that takes any) and its own `Options`, a frozen dataclass of plain values.
+
+    Attributes:
+        system: Its name on the command line and in saved folders.
+        open_labels: Whether it scores labels that it was not built for.
+        options: What it was built with.
+        encoder: What reads the text; its parameters learn at a rate of their own.
+        known: The labels that a closed system was built for.
+        temperature: What margins are divided by before they are taken for log odds.
+    """
+
+    system: ClassVar[str]
+    open_labels: ClassVar[bool]
+    options: "DataclassInstance"
+    encoder: DocumentEncoder
+    known: RelationLabels | None = None
+    temperature: float = 1.0
+
+    @abstractmethod
+    def forward(
+        self,
+        documents: Sequence[GivenDocument],
+        pairs: Sequence[Tensor],
+        labels: RelationLabels,
+    ) -> list[PairScores]:
+        """Score the pairs of each document, (M, 2): indices of head and tail entity.
+
+        A document's scores do not depend on the others of the batch.
+
+        Raises:
+            ModelError: A system with labels of its own is asked for others.
+        """
+
+    @abstractmethod
+    def loss(self, scores: Sequence[PairScores], targets: Sequence[Tensor]) -> Tensor:
+        """The system's own training loss, for targets (M, R) of 0 and 1; a scalar."""
+
+    def columns(self, labels: RelationLabels) -> list[int]:
+        """Where each of `labels` stands among those that a closed system knows.
+
+        Raises:
+            ModelError: One of them is not known.
+        """
+        known = self.known.names if self.known else ()
+        unknown = [name for name in labels.names if name not in known]
+        if unknown:
+            raise ModelError(
+                f"{self.system} was trained for {len(known)} relation types, {unknown[0]!r} is not"
+                " one of them; ask for its own types, or use a system for any label, such as glidre"
+            )
+        return [known.index(name) for name in labels.names]

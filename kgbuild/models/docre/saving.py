@@ -20,6 +20,7 @@ from kgbuild.models.docre.documents import RelationLabels
 from kgbuild.models.docre.scoring import RelationSystem
 
 DESCRIPTION = "relations.json"
+_KEYS = {"system", "options", "labels", "shift", "temperature", "encoder_config"}
 
 
 def save_system(folder: Path, system: RelationSystem, tokenizer: Tokenizer) -> None:
@@ -29,8 +30,9 @@ def save_system(folder: Path, system: RelationSystem, tokenizer: Tokenizer) -> N
         "system": system.system,
         "options": asdict(system.options),
         "labels": asdict(system.known) if system.known else None,
+        "shift": system.shift,
         "temperature": system.temperature,
-        "encoder_config": system.encoder.transformer.config.to_dict(),
+        "encoder_config": system.transformer.config.to_dict(),
     }
     (folder / DESCRIPTION).write_text(json.dumps(values, indent=2) + "\n", "utf-8")
     state = {name: tensor.contiguous() for name, tensor in system.state_dict().items()}
@@ -49,7 +51,7 @@ def load_system(folder: Path) -> RelationSystem:
     known = RelationLabels(*map(tuple, labels.values())) if labels else None
     transformer = build_transformer(values["encoder_config"])
     system = build(values["system"], transformer, read_tokenizer(folder), known, values["options"])
-    system.temperature = float(values["temperature"])
+    system.shift, system.temperature = float(values["shift"]), float(values["temperature"])
     try:
         system.load_state_dict(load_file(folder / "model.safetensors"))
     except (SafetensorError, OSError, RuntimeError) as error:
@@ -66,7 +68,7 @@ def _read(folder: Path) -> dict[str, Any]:
         raise ModelError(f"{folder}: not a relation system: it has no {DESCRIPTION}") from None
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: cannot be read: {error}") from error
-    missing = {"system", "options", "labels", "temperature", "encoder_config"} - values.keys()
+    missing = _KEYS - values.keys()
     if missing:
         raise ModelError(f"{path}: it has no {min(missing)!r}")
     if values["system"] not in SYSTEMS:

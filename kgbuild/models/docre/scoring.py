@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from kgbuild.errors import ModelError
@@ -19,6 +20,10 @@ from kgbuild.models.docre.documents import GivenDocument, PairScores, RelationLa
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+    from transformers import PreTrainedModel
+
+MOST_RELATIONS = 4
+"""Of one pair (the released code of ATLOP does the same)."""
 
 
 class RelationSystem(nn.Module, ABC):
@@ -30,17 +35,21 @@ class RelationSystem(nn.Module, ABC):
     Attributes:
         system: Its name on the command line and in saved folders.
         open_labels: Whether it scores labels that it was not built for.
+        negatives: How many unrelated pairs it learns from for each related one; None: all.
         options: What it was built with.
-        encoder: What reads the text; its parameters learn at a rate of their own.
+        encoder: What reads the text, in a system that reads whole documents.
         known: The labels that a closed system was built for.
-        temperature: What margins are divided by before they are taken for log odds.
+        shift: The margin that a relation has to exceed; found on texts kept aside.
+        temperature: What margins beyond that are divided by before they are taken for log odds.
     """
 
     system: ClassVar[str]
     open_labels: ClassVar[bool]
+    negatives: ClassVar[int | None] = None
     options: "DataclassInstance"
     encoder: DocumentEncoder
     known: RelationLabels | None = None
+    shift: float = 0.0
     temperature: float = 1.0
 
     @abstractmethod
@@ -61,6 +70,27 @@ class RelationSystem(nn.Module, ABC):
     @abstractmethod
     def loss(self, scores: Sequence[PairScores], targets: Sequence[Tensor]) -> Tensor:
         """The system's own training loss, for targets (M, R) of 0 and 1; a scalar."""
+
+    @property
+    def transformer(self) -> "PreTrainedModel":
+        """The encoder of `transformers` that reads the text."""
+        return self.encoder.transformer
+
+    def pretrained(self) -> list[nn.Parameter]:
+        """Return the encoders' parameters, which learn at a rate of their own."""
+        return [at for name, at in self.named_parameters() if "transformer" in name.split(".")]
+
+    def log_odds(self, scores: PairScores) -> Tensor:
+        """Log odds of each relation, (M, R)."""
+        return (scores.margins - self.shift) / self.temperature
+
+    def decide(self, scores: PairScores) -> Tensor:
+        """Which relations are predicted, (M, R): the best few of a pair, if they are likely."""
+        odds = self.log_odds(scores)
+        most = min(MOST_RELATIONS, odds.shape[1])
+        if most == 0:
+            return torch.zeros_like(odds, dtype=torch.bool)
+        return (odds > 0) & (odds >= odds.topk(most, dim=1).values[:, -1:])
 
     def columns(self, labels: RelationLabels) -> list[int]:
         """Where each of `labels` stands among those that a closed system knows.

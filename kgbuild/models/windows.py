@@ -1,6 +1,7 @@
 """A tokenised text that is too long for a model → windows, one after the other."""
 
 from collections.abc import Iterator
+from itertools import islice
 
 from kgbuild.errors import ModelError
 from kgbuild.models.prompt import Words
@@ -20,7 +21,7 @@ def cut(text: str, words: Words, room: int) -> Iterator[Words]:
     if len(words.ids) <= room:
         yield words
         return
-    begins = _begins(words)
+    begins = token_starts(words)
     start = 0
     while start < len(words.spans):
         end = start
@@ -36,11 +37,11 @@ def cut(text: str, words: Words, room: int) -> Iterator[Words]:
             middle = (start + end) // 2
             ends = [i for i in range(middle, end) if text[slice(*words.spans[i])] in _ENDS]
             end = ends[-1] + 1 if ends else end
-        yield _part(words, begins, start, end)
+        yield part_of(words, start, end)
         start = end
 
 
-def _begins(words: Words) -> list[int]:
+def token_starts(words: Words) -> list[int]:
     """Index of each word's first token, and of the end; one without tokens begins at the next."""
     begins = [len(words.ids)]
     for first in reversed(words.first):
@@ -48,11 +49,16 @@ def _begins(words: Words) -> list[int]:
     return begins[::-1]
 
 
-def _part(words: Words, begins: list[int], start: int, end: int) -> Words:
-    at = begins[start]
+def part_of(words: Words, start: int, end: int) -> Words:
+    """The words from `start` to before `end`, as a text of their own."""
+    tokens = len(words.ids)
+    at, to = (
+        next((first for first in islice(words.first, i, None) if first >= 0), tokens)
+        for i in (start, end)
+    )
     return Words(
         words.spans[start:end],
-        words.ids[at : begins[end]],
+        words.ids[at:to],
         [i - at if i >= 0 else -1 for i in words.first[start:end]],
         [i - at if i >= 0 else -1 for i in words.last[start:end]],
     )

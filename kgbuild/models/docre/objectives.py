@@ -1,0 +1,101 @@
+"""Losses of the document-level systems.
+
+Sizes: P pairs, R relation types.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from kgbuild.errors import ModelError
+from kgbuild.models.docre.documents import PairScores
+
+FOCAL_FORMS = ("code", "paper")
+
+
+def joined(scores: Sequence[PairScores]) -> PairScores:
+    """The scores of several documents as those of one."""
+    return PairScores(
+        torch.cat([one.logits for one in scores]).float(),
+        torch.cat([one.threshold for one in scores]).float(),
+    )
+
+
+def adaptive_threshold_loss(scores: PairScores, targets: Tensor) -> Tensor:
+    """Each positive relation above the threshold, the threshold above all negative ones.
+
+    ATLOP (arXiv 2010.11304, equations 7 to 9): a softmax over each positive relation, the other
+    positive ones and the threshold; another one over the negative relations and the threshold.
+    Mean over pairs. Logits of -inf take no part.
+
+    Args:
+        scores: Of all pairs.
+        targets: (P, R) of 0 and 1.
+    """
+    positive = targets.to(scores.logits).bool()
+    among = _with_threshold(scores, positive).logsumexp(dim=1, keepdim=True)
+    above = torch.where(positive, among - scores.logits, 0.0).sum(dim=1)
+    return (above + _threshold_above(scores, ~positive)).mean()
+
+
+def adaptive_focal_loss(
+    scores: PairScores, targets: Tensor, *, form: str = "code", gamma: float = 1.0
+) -> Tensor:
+    """The same where each positive relation competes with the threshold alone, and hard ones count.
+
+    KD-DocRE (arXiv 2203.10900, section 3.2). With p = σ(logit - threshold), a positive relation
+    costs -w log p. The paper has w = (1 - p)^γ; the code that its results come from has
+    w = 1 + (1 - p)^γ.
+
+    Args:
+        scores: Of all pairs.
+        targets: (P, R) of 0 and 1.
+        form: One of `FOCAL_FORMS`.
+        gamma: How much more the hard ones count.
+
+    Raises:
+        ModelError: There is no such form.
+    """
+    if form not in FOCAL_FORMS:
+        raise ModelError(f"the focal form is {form!r}; known are {', '.join(FOCAL_FORMS)}")
+    positive = targets.to(scores.logits).bool()
+    margins = scores.margins.masked_fill(~positive, 0.0)
+    weights = torch.sigmoid(-margins) ** gamma + (form == "code")
+    above = torch.where(positive, -weights * functional.logsigmoid(margins), 0.0).sum(dim=1)
+    return (above + _threshold_above(scores, ~positive)).mean()
+
+
+def focal_loss(scores: PairScores, targets: Tensor, *, alpha: float, gamma: float) -> Tensor:
+    """Focal binary cross-entropy of the margins, divided by the number of positive cells.
+
+    A cell costs -α' (1 - p')^γ log p', where p' is the probability of what it should be and α' is
+    `alpha` for a positive cell and 1 - `alpha` for a negative one (arXiv 1708.02002, equation 5).
+    """
+    wanted = targets.to(scores.logits)
+    signed = scores.margins * (2 * wanted - 1)  # log odds of what it should be
+    weights = alpha * wanted + (1 - alpha) * (1 - wanted)
+    costs = -weights * torch.sigmoid(-signed) ** gamma * functional.logsigmoid(signed)
+    return costs.sum() / wanted.sum().clamp(min=1.0)
+
+
+def distillation_loss(student: PairScores, teacher: PairScores) -> Tensor:
+    """Mean squared difference of all logits, threshold included (KD-DocRE, section 3.3)."""
+    return functional.mse_loss(_with_threshold(student), _with_threshold(teacher).detach())
+
+
+def margin_distillation_loss(student: PairScores, teacher: PairScores) -> Tensor:
+    """The same of margins, for two systems whose thresholds are of different kinds."""
+    return functional.mse_loss(student.margins, teacher.margins.detach())
+
+
+def _threshold_above(scores: PairScores, negative: Tensor) -> Tensor:
+    """-log softmax of the threshold among itself and the negative relations, (P,)."""
+    return _with_threshold(scores, negative).logsumexp(dim=1) - scores.threshold
+
+
+def _with_threshold(scores: PairScores, which: Tensor | None = None) -> Tensor:
+    """The logits, but -inf where not `which`, and the threshold, (P, R + 1)."""
+    logits = scores.logits if which is None else scores.logits.masked_fill(~which, -torch.inf)
+    return torch.cat([logits, scores.threshold[:, None]], dim=1)

@@ -56,4 +56,4 @@ def context_of_rows(rows: Tensor, tokens: Tensor, pairs: Tensor) -> Tensor:
 def _by_head(heads: Tensor, tails: Tensor) -> list[tuple[int, Tensor]]:
     """Each head entity and its tails, of pairs in order of their heads."""
     entities, counts = torch.unique_consecutive(heads, return_counts=True)
-    return list(zip(entities.tolist(), tails.split(counts.tolist()), strict=True))
+    return list(zip(entities.tolist(), torch.split(tails, counts.tolist()), strict=True))

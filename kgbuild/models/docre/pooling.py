@@ -6,6 +6,7 @@ Sizes: L tokens, d width, M mentions, E entities.
 import torch
 from torch import Tensor
 
+from kgbuild.errors import ModelError
 from kgbuild.models.docre.document_encoder import DocumentStates, TokenizedDocument
 
 POOLINGS = ("mean", "start", "logsumexp", "logmeanexp")
@@ -20,7 +21,12 @@ def pool_entities(states: DocumentStates, how: str) -> Tensor:
             `start`: of the mentions' first tokens. `logsumexp` of the first tokens (ATLOP, arXiv
             2010.11304, equation 2) grows with the number of mentions, which a long text makes
             large; `logmeanexp` is the same for a single mention and does not grow.
+
+    Raises:
+        ModelError: There is no such way.
     """
+    if how not in POOLINGS:
+        raise ModelError(f"pooling is {how!r}; known are {', '.join(POOLINGS)}")
     document, tokens = states.document, states.tokens
     entity = document.entity.to(tokens.device)
     if how == "mean":

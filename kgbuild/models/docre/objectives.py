@@ -62,7 +62,7 @@ def adaptive_focal_loss(
         raise ModelError(f"the focal form is {form!r}; known are {', '.join(FOCAL_FORMS)}")
     positive = targets.to(scores.logits).bool()
     margins = scores.margins.masked_fill(~positive, 0.0)
-    weights = torch.sigmoid(-margins) ** gamma + (form == "code")
+    weights = _focus(margins, gamma) + (form == "code")
     above = torch.where(positive, -weights * functional.logsigmoid(margins), 0.0).sum(dim=1)
     return (above + _threshold_above(scores, ~positive)).mean()
 
@@ -76,7 +76,7 @@ def focal_loss(scores: PairScores, targets: Tensor, *, alpha: float, gamma: floa
     wanted = targets.to(scores.logits)
     signed = scores.margins * (2 * wanted - 1)  # log odds of what it should be
     weights = alpha * wanted + (1 - alpha) * (1 - wanted)
-    costs = -weights * torch.sigmoid(-signed) ** gamma * functional.logsigmoid(signed)
+    costs = -weights * _focus(signed, gamma) * functional.logsigmoid(signed)
     return costs.sum() / wanted.sum().clamp(min=1.0)
 
 
@@ -88,6 +88,11 @@ def distillation_loss(student: PairScores, teacher: PairScores) -> Tensor:
 def margin_distillation_loss(student: PairScores, teacher: PairScores) -> Tensor:
     """The same of margins, for two systems whose thresholds are of different kinds."""
     return functional.mse_loss(student.margins, teacher.margins.detach())
+
+
+def _focus(odds: Tensor, gamma: float) -> Tensor:
+    """(1 - p)^γ of log odds; by way of logarithms, for the power has no slope at p = 1."""
+    return (gamma * functional.logsigmoid(-odds)).exp()
 
 
 def _threshold_above(scores: PairScores, negative: Tensor) -> Tensor:

@@ -57,6 +57,7 @@ class RelexRelations(RelationSystem):
 
     system = "relex"
     open_labels = True
+    options: Options
 
     def __init__(
         self,

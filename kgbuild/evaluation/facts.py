@@ -31,7 +31,7 @@ def compare_facts(
     known = frozenset(
         (name, head, tail)
         for head, name, tail in record.relations
-        if not seen.isdisjoint(_said(record, head, name, tail))
+        if not seen.isdisjoint(said_in(record, head, name, tail))
     )
     found = looked_for(record, extraction)
     return Compared(gold, frozenset((r.type, link(r.head), link(r.tail)) for r in found), known)
@@ -43,11 +43,12 @@ def facts_of(records: Iterable[Record]) -> frozenset[Fact]:
         fact
         for record in records
         for head, name, tail in record.relations
-        for fact in _said(record, head, name, tail)
+        for fact in said_in(record, head, name, tail)
     )
 
 
-def _said(record: Record, head: int, name: str, tail: int) -> set[Fact]:
+def said_in(record: Record, head: int, name: str, tail: int) -> set[Fact]:
+    """A fact by all the names of its ends."""
     return {(a, name, b) for a in _names(record, head) for b in _names(record, tail)}
 
 

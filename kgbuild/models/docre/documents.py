@@ -25,7 +25,8 @@ class GivenDocument:
     def pairs(self) -> Tensor:
         """All ordered pairs of different entities, (E · (E - 1), 2)."""
         n = len(self.entities)
-        return torch.tensor([(h, t) for h in range(n) for t in range(n) if h != t]).view(-1, 2)
+        every = [(h, t) for h in range(n) for t in range(n) if h != t]
+        return torch.tensor(every, dtype=torch.long).view(-1, 2)
 
 
 @dataclass(frozen=True, slots=True)

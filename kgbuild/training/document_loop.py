@@ -1,0 +1,113 @@
+"""How a document-level system learns: whole documents, and all or some of their pairs."""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from kgbuild.errors import ModelError
+from kgbuild.models.docre.documents import PairScores, RelationLabels
+from kgbuild.models.docre.kd_docre import KdDocre
+from kgbuild.models.docre.scoring import RelationSystem
+from kgbuild.training.documents import Task
+from kgbuild.training.timed import Pace, TimedTrainer
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentPace(Pace):
+    """How long, how fast and how much at once."""
+
+    warmup: float = 0.06
+    checkpoint_minutes: float = 2.0
+    report_every: int = 5
+    documents: int = 4
+    """Of a step."""
+
+
+class DocumentTrainer(TimedTrainer[list[Task]]):
+    """Trains one document-level system in place.
+
+    Args:
+        system: Is changed.
+        pace: How long and how fast.
+        state: Where a killed run finds what it needs to go on; if it is there, it goes on.
+        teacher: Whose scores are learned together with the annotation (arXiv 2203.10900, 3.4).
+        clock: Seconds.
+
+    Raises:
+        ModelError: The system cannot learn from a teacher.
+    """
+
+    def __init__(
+        self,
+        system: RelationSystem,
+        pace: DocumentPace,
+        state: Path,
+        *,
+        teacher: RelationSystem | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if teacher is not None and not isinstance(system, KdDocre):
+            raise ModelError(f"{system.system} does not learn from a teacher; kd-docre does")
+        super().__init__(system, system.pretrained(), pace, state, clock)
+        self.system, self.pace, self._teacher = system, pace, teacher
+
+    def train(
+        self,
+        tasks: Sequence[Task],
+        report: Callable[[dict[str, float]], None],
+        measure: Callable[[], float] | None = None,
+    ) -> None:
+        """Train until the time is up, from where a killed run left off.
+
+        Args:
+            tasks: To learn from, again and again.
+            report: Is told every few steps how it goes.
+            measure: How good the system is now; the higher the better.
+        """
+        self.run(self._groups(tasks), report, measure)
+
+    def _groups(self, tasks: Sequence[Task]) -> Iterator[list[Task]]:
+        """Documents that share their labels, all of them as often."""
+        sharing: dict[RelationLabels, list[Task]] = defaultdict(list)
+        for task in tasks:
+            sharing[task.labels].append(task)
+        waiting: dict[RelationLabels, list[Task]] = defaultdict(list)
+        while True:
+            for index in self._random.permutation(len(tasks)):
+                labels = tasks[index].labels
+                waiting[labels].append(tasks[index])
+                if len(waiting[labels]) == min(self.pace.documents, len(sharing[labels])):
+                    yield waiting.pop(labels)
+
+    def _losses(self, group: list[Task]) -> dict[str, Tensor]:
+        labels, documents = group[0].labels, [task.document for task in group]
+        sampled = [task.sample(self.system.negatives, self._random) for task in group]
+        pairs = [pairs.to(self._device) for pairs, _ in sampled]
+        targets = [targets.to(self._device) for _, targets in sampled]
+        scores = self.system(documents, pairs, labels)
+        taught = None
+        if self._teacher is not None:
+            with torch.no_grad():
+                taught = [_exact(one) for one in self._teacher(documents, pairs, labels)]
+        with torch.autocast(self._device.type, enabled=False):
+            return {"loss": self._loss([_exact(one) for one in scores], targets, taught)}
+
+    def _loss(
+        self,
+        scores: Sequence[PairScores],
+        targets: Sequence[Tensor],
+        taught: Sequence[PairScores] | None,
+    ) -> Tensor:
+        if taught is not None and isinstance(self.system, KdDocre):
+            return self.system.loss(scores, targets, taught)
+        return self.system.loss(scores, targets)
+
+
+def _exact(scores: PairScores) -> PairScores:
+    """In full precision: losses add up thousands of small numbers."""
+    return replace(scores, logits=scores.logits.float(), threshold=scores.threshold.float())

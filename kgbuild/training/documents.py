@@ -1,0 +1,120 @@
+"""Annotated records → what document-level systems learn from: documents, pairs, labels, answers."""
+
+import random
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kgbuild.errors import DocumentError
+from kgbuild.models.docre.documents import GivenDocument, GivenEntity, RelationLabels
+from kgbuild.training.data import Record
+
+MOST_PAIRS = 2000
+"""Unrelated pairs of a document that are learned from at once: they take memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A record as it is put to a system.
+
+    Attributes:
+        labels: The R relation types of its source.
+        pairs: (M, 2) The pairs that the annotation speaks of: all, where it is exhaustive.
+        targets: (M, R) Which relations each of them has.
+    """
+
+    record: Record
+    document: GivenDocument
+    labels: RelationLabels
+    pairs: Tensor
+    targets: Tensor
+
+    def sample(
+        self, negatives: int | None, generator: np.random.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Pairs and targets with so many unrelated pairs for each related one; None: all.
+
+        A document without relations has as many as one with a single related pair.
+        """
+        related = self.targets.any(dim=1)
+        rest = torch.nonzero(~related).flatten().numpy()
+        most = MOST_PAIRS if negatives is None else negatives * max(1, int(related.sum()))
+        if len(rest) <= most:
+            return self.pairs, self.targets
+        related[torch.from_numpy(generator.choice(rest, most, replace=False))] = True
+        return self.pairs[related], self.targets[related]
+
+
+def given(record: Record) -> GivenDocument:
+    """The text of a record and its entities.
+
+    Raises:
+        DocumentError: An entity is mentioned nowhere.
+    """
+    if not all(record.mentions):
+        nowhere = [bool(mentions) for mentions in record.mentions].index(False)
+        raise DocumentError(f"record '{record.id}': its entity {nowhere} has no mentions")
+    entities = zip(record.types, record.mentions, strict=True)
+    return GivenDocument(record.text, tuple(GivenEntity(*entity) for entity in entities))
+
+
+def labels_of(records: Sequence[Record]) -> RelationLabels:
+    """The relation types of some records: those that they come with, and all that occur."""
+    described: dict[str, str] = {}
+    for record in records:
+        described |= record.relation_types
+        for _, name, _ in record.relations:
+            described.setdefault(name, "")
+    names = sorted(described)
+    return RelationLabels(tuple(names), tuple(described[name] for name in names))
+
+
+def tasks(records: Sequence[Record], labels: RelationLabels | None = None) -> list[Task]:
+    """Put records to a system, in their order.
+
+    Args:
+        records: Of any sources.
+        labels: To ask for; by default, of each record those of its source.
+
+    Raises:
+        DocumentError: A record has a relation that is not asked for, or an entity no mentions.
+    """
+    groups: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        groups[record.group].append(record)
+    asked = {name: labels or labels_of(members) for name, members in groups.items()}
+    return [_task(record, asked[record.group]) for record in records]
+
+
+def _task(record: Record, labels: RelationLabels) -> Task:
+    document = given(record)
+    pairs = document.pairs
+    if not record.exhaustive_relations or record.known_relations is not None:
+        spoken_of = set(_annotated(record))
+        told = [(head, tail) in spoken_of for head, tail in pairs.tolist()]
+        pairs = pairs[torch.tensor(told, dtype=torch.bool)]
+    row = {pair: i for i, pair in enumerate(map(tuple, pairs.tolist()))}
+    column = {name: i for i, name in enumerate(labels.names)}
+    targets = torch.zeros(len(pairs), len(labels.names))
+    for head, name, tail in record.relations:
+        if name not in column:
+            raise DocumentError(f"record '{record.id}': its relation {name!r} is not asked for")
+        if head != tail:
+            targets[row[head, tail], column[name]] = 1
+    return Task(record, document, labels, pairs, targets)
+
+
+def _annotated(record: Record) -> Iterator[tuple[int, int]]:
+    """Pairs of which a record says something: what it says of one direction, it says of both."""
+    for head, _, tail in (*record.relations, *record.denied):
+        yield from ((head, tail), (tail, head))
+    yield from record.negative_pairs
+
+
+def draw(records: Sequence[Record], number: int, seed: int) -> list[Record]:
+    """So many of the records, by chance; a draw of more contains the draw of fewer."""
+    return random.Random(seed).sample(list(records), len(records))[:number]

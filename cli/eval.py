@@ -1,4 +1,5 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,6 +26,15 @@ def eval(
     paths: AnnotatedFiles,
     *,
     model: ModelName = "bundled",
+    system: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            exists=True,
+            file_okay=False,
+            help="Measure a document-level system instead, on the annotated entities.",
+        ),
+    ] = None,
     device: Device = "auto",
     ontology: Annotated[
         str | None,
@@ -67,34 +77,52 @@ def eval(
     What is measured depends on what a file contains. A mention is right if span and type are. A
     relation is right if its type and the spans of both ends are; strictly, the types of the ends
     must be, too. Facts are relations of a document as a whole, where entities are mentioned
-    several times (DocRED). Files of Text2KGBench are also scored as its authors do. Where not
-    everything is annotated, precision comes out too low.
+    several times (DocRED). With `--system`, these alone are measured, between the annotated
+    entities. Files of Text2KGBench are also scored as its authors do. Where not everything is
+    annotated, precision comes out too low.
     """
-    from kgbuild.evaluation import evaluate, facts_of, read_annotation
+    from kgbuild.evaluation import evaluate, evaluate_system, facts_of, read_annotation
 
+    if system is not None:
+        refuse_with_system(model != "bundled", ontology, given_mentions, sweep)
     seen = facts_of(read_annotation(train)) if train else None
     given = load_ontology(ontology) if ontology else None
+    measure: Callable[..., Result] = (
+        partial(evaluate_system, folder=system)
+        if system is not None
+        else partial(
+            evaluate, model=model, ontology=given, given_mentions=given_mentions, sweep=sweep
+        )
+    )
     results = []
     with bar() as progress:
         for path in paths:
             progress.stage(f"Reading {path.name}")
             results.append(
-                evaluate(
-                    path,
-                    model,
-                    device=device,
-                    limit=limit,
-                    ontology=given,
-                    seen=seen,
-                    given_mentions=given_mentions,
-                    sweep=sweep,
-                    advance=progress.advance,
-                )
+                measure(path, device=device, limit=limit, seen=seen, advance=progress.advance)
             )
     if json:
-        print_json({"model": model, "sets": [result.to_json() for result in results]})
+        named = {"model": model} if system is None else {"system": str(system)}
+        print_json({**named, "sets": [result.to_json() for result in results]})
     else:
         print_results(results, by_type=by_type, sweep=sweep)
+
+
+def refuse_with_system(
+    model: bool, ontology: str | None, given_mentions: bool, sweep: bool
+) -> None:
+    """Complain about options that mean nothing to a system whose entities are given."""
+    given = {
+        "--model": model,
+        "--ontology": ontology is not None,
+        "--given-mentions": given_mentions,
+        "--sweep": sweep,
+    }
+    for option, is_given in given.items():
+        if is_given:
+            raise typer.BadParameter(
+                "does not go together with --system; leave out one of them", param_hint=option
+            )
 
 
 def print_results(results: "list[Result]", *, by_type: bool, sweep: bool) -> None:

@@ -36,6 +36,15 @@ def load_ontology(name: str) -> "Ontology":
     return Ontology.load(ontologies.find(name))
 
 
+def system_named(name: str | None) -> str | None:
+    """The name, if a document-level system is called so; otherwise a usage error."""
+    from kgbuild.models.docre import SYSTEMS
+
+    if name is not None and name not in SYSTEMS:
+        raise typer.BadParameter(f"no system is called '{name}'; there are {', '.join(SYSTEMS)}")
+    return name
+
+
 Paths = Annotated[
     list[Path],
     typer.Argument(
@@ -56,6 +65,15 @@ OntologyNameIfNew = Annotated[str | None, _ontology]
 ModelName = Annotated[
     str,
     typer.Option("--model", metavar="NAME|DIR", help="The model that reads: a name or a folder."),
+]
+RelationsName = Annotated[
+    str | None,
+    typer.Option(
+        "--relations",
+        metavar="DIR",
+        help="Find relations across whole documents by a trained system (`kgbuild train --system`),"
+        " or by the model's own head: relex.",
+    ),
 ]
 Device = Annotated[
     Literal["auto", "cpu", "cuda", "mps"],

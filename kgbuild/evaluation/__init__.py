@@ -5,12 +5,17 @@
 under any thresholds (`thresholds.py`, `sweep.py`). `measures.py` chooses what makes sense of a set:
 mentions and relations (`metrics.py`), what a document says as a whole (`facts.py`), triples of
 strings (`text2kgbench.py`). `scores.py` has precision, recall and F1 with intervals.
+`documents.py` measures document-level systems on given entities.
 """
 
 from kgbuild.evaluation.annotation import read_annotation
 from kgbuild.evaluation.benchmark import Result, evaluate
+from kgbuild.evaluation.documents import evaluate_system
 from kgbuild.evaluation.facts import Fact, facts_of
 from kgbuild.evaluation.scores import Score
 from kgbuild.evaluation.sweep import Level
 
-__all__ = ["Fact", "Level", "Result", "Score", "evaluate", "facts_of", "read_annotation"]
+__all__ = [
+    "Fact", "Level", "Result", "Score",
+    "evaluate", "evaluate_system", "facts_of", "read_annotation",
+]  # fmt: skip

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from kgbuild.errors import DocumentError, OntologyError
 from kgbuild.evaluation import text2kgbench
@@ -24,6 +24,8 @@ from kgbuild.evaluation.thresholds import Thresholds, lowered
 from kgbuild.extraction import Scorer, Settings, check_calibration, model_id, placement
 from kgbuild.ontology import Ontology
 from kgbuild.training.data import Record
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ def _groups(
     records: Sequence[Record], limit: int | None
 ) -> Iterator[tuple[list[Record], list[Record]]]:
     """Records that share their types: all of them, and those that are taken."""
-    taken = {id(record) for record in _spread(records, limit)}
+    taken = {id(record) for record in spread(records, limit)}
     groups: dict[str, list[Record]] = defaultdict(list)
     for record in records:
         groups[record.group].append(record)
@@ -129,7 +131,8 @@ def _inventory(path: Path, records: Sequence[Record]) -> Ontology:
         raise DocumentError(f"{path}: its types cannot be used: {problem}") from error
 
 
-def _spread(records: Sequence[Record], limit: int | None) -> Sequence[Record]:
+def spread(records: Sequence[T], limit: int | None) -> Sequence[T]:
+    """So many of the records, evenly spread; all by default."""
     if limit is None or limit >= len(records):
         return records
     return [records[i * len(records) // limit] for i in range(limit)]

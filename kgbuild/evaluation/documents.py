@@ -3,17 +3,21 @@
 Entities are given, and every ordered pair of them is asked about. A fact is head, relation and
 tail; found twice it counts once, and pairs without a relation only count where one was found.
 Ign-F1 (`facts, unseen`) takes what the training texts already say out of precision, not of recall.
-`found.py` measures what is found where nothing is given.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import torch
 
-from kgbuild.evaluation.benchmark import Result
+from kgbuild.errors import DocumentError
+from kgbuild.evaluation.annotation import read_annotation
+from kgbuild.evaluation.benchmark import Result, spread
 from kgbuild.evaluation.facts import Fact, said_in
 from kgbuild.evaluation.scores import Compared, by_type, score
+from kgbuild.extraction import placement
 from kgbuild.models.docre.documents import PairScores, RelationLabels
+from kgbuild.models.docre.saving import load_system
 from kgbuild.models.docre.scoring import RelationSystem
 from kgbuild.training.data import Record
 from kgbuild.training.documents import Task, tasks
@@ -23,38 +27,63 @@ UNSEEN = "facts, unseen"
 
 
 def evaluate_system(
-    system: RelationSystem,
-    records: Sequence[Record],
+    path: Path,
+    folder: Path,
     *,
-    name: str,
-    labels: RelationLabels | None = None,
+    device: str = "auto",
+    limit: int | None = None,
     seen: frozenset[Fact] | None = None,
     advance: Callable[[], None] = lambda: None,
 ) -> Result:
-    """Measure a system on annotated documents.
+    """Measure a trained system on an annotated set.
 
     Args:
-        system: In evaluation mode.
-        records: At least one of them has a relation.
-        name: Of the set.
-        labels: What to ask for; by default all that a closed system knows, and of an open one the
-            relation types of each record's source.
+        path: JSON Lines of annotated records, gzipped or not.
+        folder: Of the system.
+        device: Where to run it.
+        limit: Take so many records, evenly spread over the file; all by default.
         seen: Facts of the training texts; also measure what is found beyond them.
-        advance: Is called after each document.
+        advance: Is called after each record.
 
     Raises:
-        DocumentError: A record has a relation that is not asked for, or an entity no mentions.
-        ModelError: A closed system is asked for what it does not know.
+        DocumentError: The file is not a set of annotated records, or has no relations.
+        ModelError: The system cannot be loaded, or does not know a relation type of the file.
     """
-    compared: dict[str, list[Compared]] = {FACTS: []} | ({} if seen is None else {UNSEEN: []})
-    for task, scores in ask(system, put(system, records, labels)):
+    records = read_annotation(path)
+    if not any(record.relations for record in records):
+        raise DocumentError(f"{path}: no relations are annotated; nothing to compare")
+    system = load_system(folder).to(placement(device)[0])
+    given = spread(put(system, records), limit)
+    return measure_system(system, given, name=path.name.split(".")[0], seen=seen, advance=advance)
+
+
+def measure_system(
+    system: RelationSystem,
+    given: Sequence[Task],
+    *,
+    name: str,
+    seen: frozenset[Fact] | None = None,
+    advance: Callable[[], None] = lambda: None,
+) -> Result:
+    """Measure a system, which is in evaluation mode, on annotated documents.
+
+    Args:
+        system: Is asked about every pair.
+        given: At least one.
+        name: Of the set.
+        seen: Facts of the training texts; also measure what is found beyond them.
+        advance: Is called after each document.
+    """
+    measures = [FACTS] if seen is None else [FACTS, UNSEEN]
+    compared: dict[str, list[Compared]] = {measure: [] for measure in measures}
+    for task, scores in ask(system, given):
         found = facts_found(system, task, scores)
         for measure, documents in compared.items():
             documents.append(compare(task.record, found, seen if measure == UNSEEN else None))
         advance()
     return Result(
         name,
-        len(records),
+        len(given),
         {measure: score([one.counts for one in found]) for measure, found in compared.items()},
         {FACTS: by_type(compared[FACTS])},
     )
@@ -64,6 +93,12 @@ def put(
     system: RelationSystem, records: Sequence[Record], labels: RelationLabels | None = None
 ) -> list[Task]:
     """Records as they are put to a system.
+
+    Args:
+        system: Will be asked.
+        records: To ask about.
+        labels: To ask for; by default all that a closed system knows, and of an open one the
+            relation types of each record's source.
 
     Raises:
         DocumentError: A record has a relation that is not asked for, or an entity no mentions.

@@ -5,7 +5,6 @@ a file of their own, is kept aside: on these the model is measured before, now a
 they decide which weights are kept and which thresholds go with them.
 """
 
-import hashlib
 import json
 import random
 import time
@@ -29,9 +28,8 @@ from kgbuild.training.data import UNTYPED, Record, read_set
 from kgbuild.training.examples import Examples, Mix
 from kgbuild.training.loop import Schedule, Trainer
 from kgbuild.training.measuring import Measured, Yardstick
+from kgbuild.training.runs import RUN, STATE, begin, check_folder, fingerprint, hold_out
 
-RUN = "training.json"
-_STATE = "state.pt"
 _PASSES = 24
 """Over the records, at most: by then a small set is known by heart."""
 _WIDTH = 384
@@ -42,7 +40,6 @@ _BARE_RATES = 1.5e-4, 8e-4
 _MEASUREMENTS = 10
 """While training, at least so many: of as few records as that takes, in a tenth of the time."""
 _FEWEST_EXAMPLES = 1500  # a few hundred steps, however small the set
-_FEWEST_TEXTS = 10
 _LONGEST = 512  # tokens of an input, labels included
 _FEWEST_MEASURED, _MOST_MEASURED = 25, 250
 
@@ -127,13 +124,12 @@ def fine_tune(
     """
     progress = progress or Silent()
     training, held_out = _split(files, development, seed)
-    run = _fingerprint([*files, development or Path()], str(encoder or model_id(model)), seed)
-    _check_folder(out, run)
+    run = fingerprint([*files, development or Path()], str(encoder or model_id(model)), seed)
+    check_folder(out, run, checkpoint.CONFIG)
     start = _start(model, encoder)
     ready = _joint(start, placement(device)[0])
     mix = _fitting(Mix(), training, start)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / RUN).write_text(json.dumps({"run": run}) + "\n", "utf-8")
+    begin(out, run)
     torch.manual_seed(seed)
     yardstick = Yardstick(held_out, training)
     progress.stage("Measuring before training")
@@ -141,7 +137,7 @@ def fine_tune(
     before = yardstick.measure(ready, start.settings)
     cost = (time.monotonic() - started) / len(held_out)
     some = _some(held_out, seed, 0.1 * 60 * minutes / _MEASUREMENTS / cost)
-    trainer = _trainer(start, out / _STATE, minutes, seed, training)
+    trainer = _trainer(start, out / STATE, minutes, seed, training)
     _train(
         trainer,
         training,
@@ -176,48 +172,13 @@ def _split(
         raise DocumentError(f"{where}: no entity has a type; give them types to learn")
     if development is not None:
         return records, read_set(development)
-    texts = sorted({record.text for record in records})
-    if len(texts) < _FEWEST_TEXTS:
-        raise DocumentError(
-            f"{where}: {len(texts)} texts are too few to hold some out;"
-            f" annotate at least {_FEWEST_TEXTS}, or give others with --dev"
-        )
-    chosen = set(random.Random(seed).sample(texts, len(texts) // 10))
-    return (
-        [record for record in records if record.text not in chosen],
-        [record for record in records if record.text in chosen],
-    )
+    return hold_out(records, seed, where)
 
 
 def _some(records: Sequence[Record], seed: int, number: float) -> Sequence[Record]:
     """About so many of the records, within bounds, always the same ones first."""
     most = int(min(max(number, _FEWEST_MEASURED), _MOST_MEASURED, len(records)))
     return random.Random(seed).sample(list(records), len(records))[:most]
-
-
-def _fingerprint(files: Sequence[Path], start: str, seed: int) -> str:
-    digest = hashlib.sha256(f"{start} {seed}".encode())
-    for path in files:
-        digest.update(path.read_bytes() if path.is_file() else b"")
-        digest.update(b"\0")
-    return digest.hexdigest()
-
-
-def _check_folder(out: Path, run: str) -> None:
-    """Refuse a folder that holds anything but an unfinished run of the same kind."""
-    if not out.exists() or not any(out.iterdir()):
-        return
-    try:
-        known = json.loads((out / RUN).read_text("utf-8")).get("run")
-    except (OSError, ValueError, AttributeError):
-        raise ModelError(f"{out}: is not empty; give `--out` a new folder") from None
-    if known != run:
-        raise ModelError(
-            f"{out}: holds a run with other files, another start or another seed;"
-            " give `--out` a new folder"
-        )
-    if (out / checkpoint.CONFIG).exists() and not (out / _STATE).exists():
-        raise ModelError(f"{out}: holds the finished model of this run; give `--out` a new folder")
 
 
 def _start(model: str | Path, encoder: str | Path | None) -> Start:
@@ -350,4 +311,4 @@ def _save(start: Start, tuned: Tuned, run: str) -> None:
     told = {"run": run, **tuned.to_json()}
     del told["folder"]
     (out / RUN).write_text(json.dumps(told, indent=2) + "\n", "utf-8")
-    (out / _STATE).unlink(missing_ok=True)
+    (out / STATE).unlink(missing_ok=True)

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from transformers import PreTrainedModel
 
-    from kgbuild.models.docre.scoring import RelationLabels, RelationSystem
+    from kgbuild.models.docre.documents import RelationLabels
+    from kgbuild.models.docre.scoring import RelationSystem
 
 SYSTEMS = {
     "atlop": "Atlop",
@@ -39,13 +40,14 @@ def build(
         system: One of `SYSTEMS`.
         transformer: Encoder of `transformers`.
         tokenizer: Goes with the encoder.
-        labels: Those of a closed system; one for any labels takes None.
+        labels: Those of a closed system; one for any labels leaves them out.
         options: Of the system's own `Options`; what is not given has its default.
 
     Raises:
         ModelError: The system cannot be built so.
     """
     module = import_module(f"kgbuild.models.docre.{system.replace('-', '_')}")
-    kind = getattr(module, SYSTEMS[system])
-    made: RelationSystem = kind(transformer, tokenizer, labels, module.Options(**options))
+    kind: type[RelationSystem] = getattr(module, SYSTEMS[system])
+    known = None if kind.open_labels else labels
+    made: RelationSystem = kind(transformer, tokenizer, known, module.Options(**options))
     return made

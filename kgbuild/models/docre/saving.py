@@ -14,9 +14,10 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 
 from kgbuild.errors import ModelError
-from kgbuild.models.checkpoint import build_transformer, read_tokenizer
+from kgbuild.models.checkpoint import CONFIG, build_transformer, read_tokenizer
 from kgbuild.models.docre import SYSTEMS, build
 from kgbuild.models.docre.documents import RelationLabels
+from kgbuild.models.docre.relex import from_joint
 from kgbuild.models.docre.scoring import RelationSystem
 
 DESCRIPTION = "relations.json"
@@ -40,12 +41,19 @@ def save_system(folder: Path, system: RelationSystem, tokenizer: Tokenizer) -> N
     tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
 
 
+def is_system(name: str | Path) -> bool:
+    """Whether this is the folder of a trained system."""
+    return (Path(name) / DESCRIPTION).is_file()
+
+
 def load_system(folder: Path) -> RelationSystem:
-    """Load a system, in evaluation mode and on the CPU.
+    """Load a system, in evaluation mode and on the CPU; of a joint model, its relation head.
 
     Raises:
         ModelError: The folder is incomplete or broken, or names a system that there is not.
     """
+    if (folder / CONFIG).is_file():
+        return from_joint(folder)
     values = _read(folder)
     labels = values["labels"]
     known = RelationLabels(*map(tuple, labels.values())) if labels else None

@@ -37,7 +37,7 @@ def adaptive_threshold_loss(scores: PairScores, targets: Tensor) -> Tensor:
     positive = targets.to(scores.logits).bool()
     among = _with_threshold(scores, positive).logsumexp(dim=1, keepdim=True)
     above = torch.where(positive, among - scores.logits, 0.0).sum(dim=1)
-    return (above + _threshold_above(scores, ~positive)).mean()
+    return _mean(above + _threshold_above(scores, ~positive))
 
 
 def adaptive_focal_loss(
@@ -64,7 +64,7 @@ def adaptive_focal_loss(
     margins = scores.margins.masked_fill(~positive, 0.0)
     weights = _focus(margins, gamma) + (form == "code")
     above = torch.where(positive, -weights * functional.logsigmoid(margins), 0.0).sum(dim=1)
-    return (above + _threshold_above(scores, ~positive)).mean()
+    return _mean(above + _threshold_above(scores, ~positive))
 
 
 def focal_loss(scores: PairScores, targets: Tensor, *, alpha: float, gamma: float) -> Tensor:
@@ -82,12 +82,12 @@ def focal_loss(scores: PairScores, targets: Tensor, *, alpha: float, gamma: floa
 
 def distillation_loss(student: PairScores, teacher: PairScores) -> Tensor:
     """Mean squared difference of all logits, threshold included (KD-DocRE, section 3.3)."""
-    return functional.mse_loss(_with_threshold(student), _with_threshold(teacher).detach())
+    return _mean((_with_threshold(student) - _with_threshold(teacher).detach()).square().flatten())
 
 
 def margin_distillation_loss(student: PairScores, teacher: PairScores) -> Tensor:
     """The same of margins, for two systems whose thresholds are of different kinds."""
-    return functional.mse_loss(student.margins, teacher.margins.detach())
+    return _mean((student.margins - teacher.margins.detach()).square().flatten())
 
 
 def _focus(odds: Tensor, gamma: float) -> Tensor:
@@ -98,6 +98,11 @@ def _focus(odds: Tensor, gamma: float) -> Tensor:
 def _threshold_above(scores: PairScores, negative: Tensor) -> Tensor:
     """-log softmax of the threshold among itself and the negative relations, (P,)."""
     return _with_threshold(scores, negative).logsumexp(dim=1) - scores.threshold
+
+
+def _mean(costs: Tensor) -> Tensor:
+    """Zero for documents that have no pairs."""
+    return costs.sum() / max(len(costs), 1)
 
 
 def _with_threshold(scores: PairScores, which: Tensor | None = None) -> Tensor:

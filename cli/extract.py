@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from kgbuild.cli.options import Device, ModelName, OntologyName, Paths, load_ontology
+from kgbuild.cli.options import (
+    Device,
+    ModelName,
+    OntologyName,
+    Paths,
+    RelationsName,
+    load_ontology,
+)
 from kgbuild.cli.terminal import print_error, print_json
 from kgbuild.progress import Silent, bar
 
@@ -22,13 +29,14 @@ def extract(
     *,
     ontology: OntologyName,
     model: ModelName = "bundled",
+    relations: RelationsName = None,
     device: Device = "auto",
 ) -> None:
     """Print what the model finds in each document, as JSON Lines; builds no graph."""
     from kgbuild.extraction import Extractor
 
     failures: Failures = []
-    extractor = Extractor(model, load_ontology(ontology), device=device)
+    extractor = Extractor(model, load_ontology(ontology), device=device, relations=relations)
     lines_are_progress = sys.stdout.isatty()
     with nullcontext(Silent()) if lines_are_progress else bar() as progress:
         progress.stage("Extracting")

@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kgbuild.cli.options import AsJson, Device, ModelName, OntologyNameIfNew, Paths, load_ontology
+from kgbuild.cli.options import (
+    AsJson,
+    Device,
+    ModelName,
+    OntologyNameIfNew,
+    Paths,
+    RelationsName,
+    load_ontology,
+)
 from kgbuild.cli.terminal import counted, print_error, print_json, stdout
 from kgbuild.progress import bar
 
@@ -45,6 +53,7 @@ def ingest(
         ),
     ] = None,
     model: ModelName = "bundled",
+    relations: RelationsName = None,
     device: Device = "auto",
     json: AsJson = False,
 ) -> None:
@@ -63,7 +72,9 @@ def ingest(
             param_hint="--ontology",
         )
     chosen = load_ontology(ontology) if ontology else None
-    with KnowledgeGraph.open(into, ontology=chosen, model=model, device=device, store=store) as kg:
+    with KnowledgeGraph.open(
+        into, ontology=chosen, model=model, relations=relations, device=device, store=store
+    ) as kg:
         with bar() as progress:
             report = kg.ingest(paths, known=known, progress=progress)
         some = islice(kg.triples(), 1_000)

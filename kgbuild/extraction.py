@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from kgbuild.chunking import chunk
 from kgbuild.datatypes import Chunk, Document, Extraction, Span
 from kgbuild.decoding import Candidates, Edge, decode
+from kgbuild.document_relations import DocumentRelations, system_folder
 from kgbuild.errors import KgbuildError, ModelError, OntologyError
 from kgbuild.ontology import Ontology
 from kgbuild.ontology.types import AnyType
@@ -183,18 +184,32 @@ class Extractor(Scorer):
         model: A name or folder that `kgbuild.models.load_model` takes.
         ontology: What to look for.
         device: `auto` takes a GPU if there is one.
+        relations: The folder of a trained document-level system, or `relex` for the model's own
+            head: reads relations off whole documents, in the model's place.
 
     Raises:
-        ModelError: The model cannot be loaded, or there is no such device.
+        ModelError: The model or the system cannot be loaded, the system does not know one of the
+            ontology's relation types, or there is no such device.
         OntologyError: A label is too long for the model, or the ontology's scores are calibrated
             for another model.
     """
 
-    def __init__(self, model: str | Path, ontology: Ontology, *, device: str = "auto") -> None:
+    def __init__(
+        self,
+        model: str | Path,
+        ontology: Ontology,
+        *,
+        device: str = "auto",
+        relations: str | Path | None = None,
+    ) -> None:
         from kgbuild.models import load_model, model_folder
 
         self.model_id = model_id(model)
-        self.fingerprint = fingerprint_of(model, ontology)
+        self.fingerprint = fingerprint_of(model, ontology, relations)
+        self._relations: DocumentRelations | None = None
+        if relations is not None:
+            folder, place = system_folder(relations, model), placement(device)[0]
+            self._relations = DocumentRelations(folder, model_id(folder), ontology, place)
         check_calibration(ontology, self.model_id)
         settings = Settings.read(model_folder(model))
         super().__init__(load_model(model, *placement(device)), ontology, settings)
@@ -230,6 +245,8 @@ class Extractor(Scorer):
         mentions, relations = decode(
             document.id, document.text, candidates, self.ontology, self.model_id
         )
+        if self._relations is not None:
+            relations = self._relations.between(document.id, document.text, mentions)
         covered = coverage(document.text, chunks)
         return Extracted(document, chunks, Extraction(document.id, mentions, relations, covered))
 
@@ -329,9 +346,12 @@ def check_calibration(ontology: Ontology, model_id: str) -> None:
         )
 
 
-def fingerprint_of(model: str | Path, ontology: Ontology) -> str:
+def fingerprint_of(
+    model: str | Path, ontology: Ontology, relations: str | Path | None = None
+) -> str:
     """Two runs with the same fingerprint extract the same from the same text. Loads nothing."""
-    return f"{model_id(model)}+{ontology.fingerprint[:16]}+{_REVISION}"
+    system = f"+{model_id(system_folder(relations, model))}" if relations is not None else ""
+    return f"{model_id(model)}{system}+{ontology.fingerprint[:16]}+{_REVISION}"
 
 
 def placement(device: str) -> tuple[str, "torch.dtype | None"]:

@@ -75,6 +75,7 @@ class _Settings:
     extractor: DocumentExtractor | None
     embedder: "TextEmbedder | None"
     store: GraphStore | None
+    relations: str | Path | None
 
 
 class KnowledgeGraph:
@@ -100,6 +101,7 @@ class KnowledgeGraph:
         create: bool = True,
         extractor: DocumentExtractor | None = None,
         embedder: "TextEmbedder | None" = None,
+        relations: str | Path | None = None,
     ) -> Self:
         """Open the graph in a folder.
 
@@ -112,13 +114,15 @@ class KnowledgeGraph:
             create: Make the folder if there is no graph in it.
             extractor: Reads the documents instead of `model`.
             embedder: Compares names and questions instead of the model in the box.
+            relations: The folder of a trained document-level system, or `relex` for the head of
+                `model`: reads relations off whole documents, in the place of `model`.
 
         Raises:
             StoreError: There is no graph and none is to be made, or it cannot be opened or made.
         """
         target = open_store(store) if store else None
         ledger = Ledger.open(Path(folder), create=create)
-        settings = _Settings(ontology, model, device, extractor, embedder, target)
+        settings = _Settings(ontology, model, device, extractor, embedder, target, relations)
         return cls(Path(folder), ledger, settings)
 
     def close(self) -> None:
@@ -326,7 +330,10 @@ class KnowledgeGraph:
             return self._settings.extractor
         from kgbuild.extraction import Extractor
 
-        return Extractor(self._settings.model, self.ontology, device=self._settings.device)
+        settings = self._settings
+        return Extractor(
+            settings.model, self.ontology, device=settings.device, relations=settings.relations
+        )
 
     @cached_property
     def _embedder(self) -> "TextEmbedder":
@@ -349,7 +356,7 @@ class KnowledgeGraph:
             return self._settings.extractor.fingerprint
         from kgbuild.extraction import fingerprint_of
 
-        return fingerprint_of(self._settings.model, self.ontology)
+        return fingerprint_of(self._settings.model, self.ontology, self._settings.relations)
 
     def _writing(self) -> AbstractContextManager[None]:
         return only_writer(self.folder / "ledger.lock")

@@ -17,7 +17,7 @@ FOLDERS = {name: ROOT / name for name in ("kgbuild", "connectors", "cli", "ontol
 # A room is a folder or a module; these are modules with others behind them. New ones join here.
 ROOMS = {
     "decoding": {"literals"},
-    "extraction": {"passes", "scores"},
+    "extraction": {"document_relations", "passes", "scores"},
     "graph": {"curation", "ingestion", "known"},
 }
 # A room inside of another, which knows more than that one does.
@@ -39,7 +39,7 @@ MAY_KNOW = {
     "resolution": STAGE,
     "embeddings": RECORDS,
     "models": {"errors"},
-    "extraction": STAGE | {"chunking", "decoding", "models"},
+    "extraction": STAGE | {"chunking", "decoding", "models", "resolution"},
     "ledger": STAGE | {"chunking", "decoding", "resolution"},
     "connectors": STAGE | {"ledger"},
     "retrieval": STAGE | {"ledger", "connectors", "embeddings"},

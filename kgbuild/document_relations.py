@@ -1,0 +1,202 @@
+"""Relations read off whole documents, by a trained system of `kgbuild.models.docre`.
+
+The joint model says where things are mentioned, and sees relations inside one chunk. Here the
+mentions of a document become entities, by the rules that resolution has for one document, and a
+system scores every pair of entities that the ontology lets stand together. What it finds is shown
+where the two are mentioned nearest to one another.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kgbuild.datatypes import Mention, Relation, Span
+from kgbuild.decoding import Edge, apply_axioms, without_rivals
+from kgbuild.errors import ModelError
+from kgbuild.ontology import Ontology
+from kgbuild.resolution import Name, resolve
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_DECIMALS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class MentionedEntity:
+    """What some mentions of one document name, in order of position; at least one."""
+
+    type: str
+    mentions: tuple[Mention, ...]
+
+
+class DocumentRelations:
+    """A trained system, and the ontology whose relations it is asked for.
+
+    Args:
+        folder: Of the system.
+        name: What to call it in evidence.
+        ontology: Its relation types are asked for by their labels.
+        device: Where to run.
+
+    Raises:
+        ModelError: The system cannot be loaded, or does not know one of the relation types.
+    """
+
+    def __init__(self, folder: Path, name: str, ontology: Ontology, device: str) -> None:
+        from kgbuild.models.docre.documents import RelationLabels
+        from kgbuild.models.docre.saving import load_system
+
+        self._name, self._ontology = name, ontology
+        self._relations = tuple(ontology.relations.values())
+        self._labels = RelationLabels(
+            tuple(relation.label for relation in self._relations), ("",) * len(self._relations)
+        )
+        self._system = load_system(folder).to(device)
+        if not self._system.open_labels:
+            self._system.columns(self._labels)
+
+    def between(
+        self, document_id: str, text: str, mentions: Sequence[Mention]
+    ) -> tuple[Relation, ...]:
+        """Find the relations between what a document mentions, in order of position."""
+        entities = entities_of(document_id, mentions, self._ontology)
+        pairs, allowed = self._pairs(entities)
+        if not pairs:
+            return ()
+        scores = self._score(text, entities, pairs)
+        found: dict[Edge, float] = {}
+        at: dict[Span, Mention] = {}
+        for row, column in allowed:
+            score = float(scores[row, column])
+            relation = self._relations[column]
+            if score > (0.5 if relation.threshold is None else relation.threshold):
+                head, tail = nearest(*(entities[i] for i in pairs[row]))
+                at |= {head.span: head, tail.span: tail}
+                found[head.span, relation.name, tail.span] = score
+        owner = {m.span: str(i) for i, entity in enumerate(entities) for m in entity.mentions}
+        kept = apply_axioms(
+            without_rivals(found, self._ontology), owner.__getitem__, self._ontology
+        )
+        return tuple(
+            Relation(at[head], at[tail], type, round(score, _DECIMALS), self._name)
+            for (head, type, tail), score in sorted(kept.items())
+        )
+
+    def _pairs(
+        self, entities: Sequence[MentionedEntity]
+    ) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+        """Pairs of entities that some relation may lead between, and which of them may be which.
+
+        Returns:
+            Heads and tails, and rows of them with the number of each relation that is allowed.
+        """
+        may = {
+            (head, tail): [
+                column
+                for column, relation in enumerate(self._relations)
+                if self._ontology.allows(relation.name, head, tail)
+            ]
+            for head in {entity.type for entity in entities}
+            for tail in {entity.type for entity in entities}
+        }
+        pairs: list[tuple[int, int]] = []
+        allowed: list[tuple[int, int]] = []
+        for h, head in enumerate(entities):
+            for t, tail in enumerate(entities):
+                columns = may[head.type, tail.type] if h != t else []
+                if columns:
+                    allowed += [(len(pairs), column) for column in columns]
+                    pairs.append((h, t))
+        return pairs, allowed
+
+    def _score(
+        self, text: str, entities: Sequence[MentionedEntity], pairs: Sequence[tuple[int, int]]
+    ) -> "Tensor":
+        """Probabilities (M, R)."""
+        import torch
+
+        from kgbuild.models.docre.documents import GivenDocument, GivenEntity
+
+        given = tuple(
+            GivenEntity(
+                self._ontology.entities[entity.type].label,
+                tuple(mention.span for mention in entity.mentions),
+            )
+            for entity in entities
+        )
+        document = GivenDocument(text, given)
+        with torch.inference_mode():
+            (scores,) = self._system([document], [torch.tensor(pairs)], self._labels)
+            return torch.sigmoid(self._system.log_odds(scores)).cpu()
+
+
+def system_folder(name: str | Path, model: str | Path) -> Path:
+    """Find the folder of a system; of `relex`, that is the joint model's own.
+
+    Raises:
+        ModelError: There is no such folder.
+    """
+    from kgbuild.models import model_folder
+    from kgbuild.models.docre import SYSTEMS
+
+    if Path(name).is_dir():
+        return Path(name)
+    if name == "relex":
+        return model_folder(model)
+    if name in SYSTEMS:
+        raise ModelError(
+            f"relations '{name}': no trained one is in the box; `kgbuild train --system {name}`"
+            " makes one, whose folder is to be given here"
+        )
+    raise ModelError(f"relations '{name}': no such folder; give that of a trained system")
+
+
+def entities_of(
+    document_id: str, mentions: Sequence[Mention], ontology: Ontology
+) -> list[MentionedEntity]:
+    """Group a document's mentions into entities and values, in order of their first mention.
+
+    Mentions that name nothing, such as a "she" that no rule resolves, are left out.
+    """
+    of_name: dict[tuple[str, str], list[Mention]] = defaultdict(list)
+    for mention in mentions:
+        of_name[mention.type, mention.text].append(mention)
+    things = (
+        Name(document_id, *name, len(of))
+        for name, of in of_name.items()
+        if not ontology.is_literal(name[0])
+    )
+    clusters = resolve(things, ontology).clusters
+    entities = [
+        _entity(cluster.type, (m for name in cluster.names for m in of_name[name.type, name.text]))
+        for cluster in clusters
+    ]
+    entities += [
+        _entity(type, of) for (type, _), of in of_name.items() if ontology.is_literal(type)
+    ]
+    return sorted(entities, key=lambda entity: entity.mentions[0].span)
+
+
+def _entity(type: str, mentions: Iterable[Mention]) -> MentionedEntity:
+    return MentionedEntity(type, tuple(sorted(mentions, key=lambda mention: mention.span)))
+
+
+def nearest(head: MentionedEntity, tail: MentionedEntity) -> tuple[Mention, Mention]:
+    """The mentions of two entities with the fewest characters between them; of those, the first."""
+    best = (math.inf, math.inf)
+    found = head.mentions[0], tail.mentions[0]
+    i = j = 0
+    while i < len(head.mentions) and j < len(tail.mentions):
+        a, b = head.mentions[i], tail.mentions[j]
+        key = (max(a.start, b.start) - min(a.end, b.end), min(a.start, b.start))
+        if key < best:
+            best, found = key, (a, b)
+        if a.end < b.end:
+            i += 1
+        else:
+            j += 1
+    return found

@@ -36,13 +36,15 @@ MENTIONS_PER_NAME = 5
 PER_DOCUMENT = 10
 THRESHOLD = 0.9  # of the peers: cosine
 
+SHORT = {formal: nick for nick in sorted(FORMAL) for formal in FORMAL[nick] if nick != formal}
+
 Vectors = npt.NDArray[np.float32]
 Peer = Callable[[Sequence[str], Vectors], Iterable[Sequence[int]]]
 
 
 def people(count: int, words: Sequence[str], chance: random.Random) -> Iterator[str]:
     """So many different full names."""
-    given = [*sorted(set(FORMAL.values())), *(made(words, chance) for _ in range(2_000))]
+    given = [*sorted(SHORT), *(made(words, chance) for _ in range(2_000))]
     seen = set()
     while len(seen) < count:
         name = f"{chance.choice(given).title()} {made(words, chance)} {made(words, chance)}"
@@ -59,7 +61,7 @@ def made(words: Sequence[str], chance: random.Random) -> str:
 def ways(name: str, chance: random.Random) -> list[str]:
     """A name as documents write it: most often in full, and now and then in another way."""
     given, middle, last = name.split()
-    short = {formal: nick for nick, formal in FORMAL.items()}.get(given.casefold(), given).title()
+    short = SHORT.get(given.casefold(), given).title()
     place = chance.randrange(1, len(last) - 1)
     return [
         name,

@@ -51,7 +51,34 @@ def test_a_person_loses_titles_but_not_the_generation():
 def test_a_company_loses_its_legal_form():
     form = parse("The Acme Pump Co., Ltd.", "organization")
     assert form.core == ("acme", "pump")
-    assert form.marks == {"co", "ltd"}
+    assert form.marks == {"ltd"}  # "Co." may be left out or become "Inc.", "Ltd." may not
+
+
+def test_legal_forms_are_known_in_full():
+    assert parse("Siemens Aktiengesellschaft", "organization").marks == {"ag"}
+    assert parse("Hayama K.K.", "organization").marks == {"ltd"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Okafor, Chidi", "Chidi Okafor, PhD", "The Rt Hon. Chidi Okafor", 'Chidi "Chi" Okafor (ret.)'],
+)
+def test_a_person_is_named_by_given_name_and_surname(text):
+    assert parse(text, "person").core == ("chidi", "okafor")
+
+
+def test_initials_may_follow_a_surname():
+    assert parse("Okafor CE", "person").core == ("ce", "okafor")
+    assert parse("Henry VI", "person").core == ("henry", "vi")
+
+
+def test_a_medicine_is_named_without_its_strength():
+    form = parse("Ibuprofen 200 mg oral tablet", "other")
+    assert (form.core, form.marks) == (("ibuprofen",), {"200mg"})
+
+
+def test_abbreviations_are_written_out():
+    assert parse("Tartu Univ.", "organization").core == ("tartu", "university")
 
 
 def test_a_name_is_never_emptied():

@@ -19,37 +19,78 @@ _PRONOUNS = frozenset(
 )
 HONORIFICS = {
     **dict.fromkeys(
-        "mr sir lord herr monsieur senor signor king prince emperor duke count baron".split(), "m"
+        "mr sir lord herr monsieur senor signor sr don king prince emperor duke count baron earl"
+        " viscount marquis graf freiherr father brother congressman".split(),
+        "m",
     ),
     **dict.fromkeys(
-        "mrs ms miss lady dame frau madame mme mademoiselle senora signora".split(), "f"
+        "mrs ms miss lady dame frau madame mme mademoiselle mlle senora signora dona".split(), "f"
     ),
-    **dict.fromkeys("queen princess empress duchess countess baroness".split(), "f"),
     **dict.fromkeys(
-        "dr prof professor doctor rev reverend mx president senator sen governor gov chancellor"
-        " minister ambassador secretary mayor captain capt colonel col general gen major maj"
-        " lieutenant lt sergeant sgt admiral commander justice judge pope cardinal bishop"
-        " archbishop rabbi imam sheikh".split(),
+        "queen princess empress duchess countess baroness grafin sister congresswoman".split(), "f"
+    ),
+    **dict.fromkeys(
+        "dr prof professor doctor rev revd reverend mx president senator sen governor gov"
+        " chancellor minister ambassador secretary mayor captain capt colonel col general gen major"
+        " maj lieutenant lt sergeant sgt corporal cpl brigadier brig marshal admiral adm commander"
+        " cmdr justice judge pope cardinal bishop archbishop rabbi imam sheikh sheik ayatollah"
+        " mullah swami fr hon honourable honorable rt right st saint rep representative cllr"
+        " councillor chief coach officer constable inspector detective ing dipl".split(),
         "",
     ),
 }
-_POST_NOMINALS = frozenset("phd md dphil esq obe mbe kbe cbe frs qc kc himself herself".split())
+_POST_NOMINALS = frozenset(
+    "phd md dphil dds dvm jd llb llm lld mba msc bsc mph rn cpa esq obe mbe kbe cbe dbe gbe frs"
+    " frcs frse fba qc kc mp mep sj op osb ret retd retired himself herself".split()
+)
 _GENERATIONS = {"jr": "jr", "junior": "jr", "sr": "sr", "senior": "sr"}
 _LEGAL_FORMS = {
-    "incorporated": "inc",
-    "corporation": "corp",
-    "company": "co",
+    # What any company may call itself, and documents mix freely, tells no two apart.
+    **dict.fromkeys("inc incorporated corp corporation co company".split(), ""),
     "limited": "ltd",
+    "kk": "ltd",  # by custom, what a kabushiki kaisha translates itself to is "Co., Ltd."
     **{
         form: form
         for form in (
-            "inc corp co ltd llc llp lp plc ag gmbh kg kgaa se sa sas sarl srl spa bv nv ab oy oyj"
-            " as asa aps kk pty pte ug ev"
+            "ltd llc llp lp plc ag gmbh kg kgaa se sa sas sarl srl spa bv nv ab oy oyj as asa aps"
+            " pty pte ug ev"
         ).split()
     },
 }
+_LEGAL_PHRASES = {
+    "aktiengesellschaft": "ag",
+    "gesellschaft mit beschrankter haftung": "gmbh",
+    "kabushiki kaisha": "kk",
+    "public limited company": "plc",
+    "limited liability company": "llc",
+    "societe anonyme": "sa",
+    "sociedad anonima": "sa",
+    "societa per azioni": "spa",
+    "naamloze vennootschap": "nv",
+    "besloten vennootschap": "bv",
+}
+_ABBREVIATIONS = {
+    short: full
+    for entry in (
+        "acad academy, admin administration, agric agricultural, amer american, assn association,"
+        " assoc association, bldg building, bros brothers, ctr center, cttee committee,"
+        " dept department, dist district, div division, eng engineering, engrg engineering,"
+        " fdn foundation, fed federal, ft fort, gov government, govt government, hosp hospital,"
+        " inst institute, intl international, int international, jnl journal, lab laboratory,"
+        " labs laboratories, mfg manufacturing, mgmt management, min ministry, mt mount,"
+        " natl national, org organization, res research, rly railway, rr railroad, sci science,"
+        " soc society, st saint, tech technology, univ university"
+    ).split(", ")
+    for short, full in [entry.split()]
+}
+_UNITS = frozenset("mg ml mcg g kg iu unit units percent mgml".split())
 _ROMAN = re.compile(r"(?=[ivx]{2})x{0,2}(ix|iv|v?i{0,3})")
 _ARTICLE = re.compile(r"(the|an?)\s+", re.IGNORECASE)
+_ASIDE = re.compile(r"""\s*(?:\([^()]*\)|"[^"]*"|“[^”]*”)""")
+_POSSESSIVE = re.compile("['’]s?$")
+_INITIALS_LAST = re.compile(
+    r"(?P<surname>.*[^\W\d_][a-z].*)\s(?P<initials>(?:[A-Z]\.\s?){2,3}|[A-Z]{2,3})"
+)
 _SPECIAL = str.maketrans(
     {
         "ø": "o",
@@ -98,14 +139,20 @@ class Form:
 @lru_cache(maxsize=1 << 16)
 def parse(text: str, kind: Kind) -> Form:
     """Take a name apart by the customs of its kind; a name without letters has no words."""
-    words = _without_article(fold(_surname_last(text) if kind == "person" else text))
+    bare = _without_asides(text)
+    words = _without_article(fold(_surname_last(bare) if kind == "person" else bare))
     if kind == "other" and len(words) > 1 and words[-1] in _LEGAL_FORMS:
         kind = "organization"
     core, marks, sex = words, frozenset[str](), ""
     if kind == "person":
         core, marks, sex = _strip_person(words)
-    elif kind != "place":
-        core, marks = _strip_legal_form(words)
+    else:
+        core = _written_out(words)
+        if kind != "place":
+            core, marks = _strip_legal_form(core)
+        if kind == "other":
+            core, strength = _strip_strength(core)
+            marks |= strength
     numbers = frozenset(word for word in core if _is_number(word))
     definite = text.strip()[:4].casefold() == "the "
     return Form(kind, words, core, "".join(core), sex, marks, numbers, _is_acronym(text), definite)
@@ -154,12 +201,47 @@ def _without_article(words: Words) -> Words:
     return words[1:] if len(words) > 1 and words[0] in _ARTICLES else words
 
 
+def _without_asides(text: str) -> str:
+    """Without what stands in brackets or quotes, unless that is all there is, and without an 's."""
+    rest = _ASIDE.sub("", text).strip()
+    return _POSSESSIVE.sub("", rest if set(fold(rest)) - _ARTICLES else text)
+
+
 def _surname_last(text: str) -> str:
-    """Turn "Lovelace, Ada" round; "Davis, Jr." and "Curie, PhD" stay."""
+    """Turn "Lovelace, Ada" and "Lovelace AK" round; "Davis, Jr." and "Ada Curie, CPA" stay."""
     surname, comma, given = text.partition(",")
     rest = fold(given)
-    suffix = any(word in _GENERATIONS or word in _POST_NOMINALS for word in rest)
-    return text if not comma or "," in given or suffix else f"{given} {surname}"
+    if comma:
+        suffix = any(word in _GENERATIONS or word in _POST_NOMINALS for word in rest)
+        suffix = suffix or (given.strip().isupper() and "." not in given and " " in surname)
+        return text if "," in given or suffix else f"{given} {surname}"
+    last = _INITIALS_LAST.fullmatch(text.strip())
+    if last and not _is_suffix(*fold(last["initials"])):
+        return f"{last['initials']} {last['surname']}"
+    return text
+
+
+def _is_suffix(*words: str) -> bool:
+    return any(word in _POST_NOMINALS or _is_number(word) for word in words)
+
+
+def _written_out(words: Words) -> Words:
+    """With abbreviations and legal forms in the one way in which we compare them."""
+    if len(words) == 1:
+        return words
+    text = f" {' '.join(_ABBREVIATIONS.get(word, word) for word in words)} "
+    for phrase, form in _LEGAL_PHRASES.items():
+        if phrase in text:
+            text = text.replace(f" {phrase} ", f" {form} ")
+    return tuple(text.split())
+
+
+def _strip_strength(words: Words) -> tuple[Words, frozenset[str]]:
+    """A medicine without its strength and what follows that: "200 mg oral tablet"."""
+    for i in range(1, len(words) - 1):
+        if words[i].isdigit() and words[i + 1] in _UNITS:
+            return words[:i], frozenset({words[i] + words[i + 1]})
+    return words, frozenset()
 
 
 def _strip_person(words: Words) -> tuple[Words, frozenset[str], str]:

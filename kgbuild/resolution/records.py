@@ -1,7 +1,7 @@
 """What goes into resolution and what comes out of it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -15,12 +15,17 @@ MEMORY = "\0"  # how the documents that stand for what is remembered begin; no o
 
 @dataclass(frozen=True, slots=True, order=True)
 class Name:
-    """A text that a document uses for a thing of a type, and how often it does."""
+    """A text that a document uses for a thing of a type, and how often it does.
+
+    Attributes:
+        context: The passage around it, which may tell it from its namesakes elsewhere.
+    """
 
     document_id: str
     type: str
     text: str
     count: int = 1
+    context: str = field(default="", compare=False, repr=False)
 
     @property
     def key(self) -> Key:

@@ -35,7 +35,9 @@ from kgbuild.resolution.records import (
     Resolution,
 )
 
-_CLOSE = 0.72  # cosine of two spellings of one name, at least
+_NEUTRAL = 0.5  # cosine of two names that says nothing about whether they are one
+_LIKELY = 0.65  # score of a match, with what the cosine adds or takes, at least
+_ALONE = 0.75  # a match this good is believed where there are no embeddings
 _SURE = 0.9  # a match this good needs no second opinion
 _TELLING = 3  # letters of an acronym that may be one name's only
 _RARE = 0.05  # names that have an acronym by chance, at most, for it to be telling
@@ -355,15 +357,17 @@ def _confirmed(
     sure = {pair: match for pair, match in candidates.items() if match.score >= _SURE}
     doubtful = {pair: match for pair, match in candidates.items() if match.score < _SURE}
     refused: dict[Pair, Match] = {}
-    if not embed or not doubtful:
+    if not doubtful:
         return sure, refused
+    if not embed:
+        return sure | {pair: m for pair, m in doubtful.items() if m.score >= _ALONE}, refused
     used = sorted({i for pair in doubtful for i in pair})
     row = {i: r for r, i in enumerate(used)}
     vectors = embed([texts[i] for i in used])
     for (i, j), match in doubtful.items():
         close = float(vectors[row[i]] @ vectors[row[j]])
-        agree, kept = ("agree", sure) if close >= _CLOSE else ("disagree", refused)
-        score = match.score if agree == "agree" else (match.score + max(close, 0.0)) / 2
+        score = match.score + (close - _NEUTRAL) / 3
+        agree, kept = ("agree", sure) if score >= _LIKELY else ("disagree", refused)
         kept[i, j] = Match(score, f"{match.reason}, embeddings {agree} ({close:.2f})")
     return sure, refused
 

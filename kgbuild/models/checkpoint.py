@@ -24,6 +24,7 @@ from tokenizers.processors import TemplateProcessing
 from torch import Tensor
 
 from kgbuild.errors import ModelError
+from kgbuild.models.bert import Bert, is_plain
 from kgbuild.models.pooling import POOLINGS
 from kgbuild.models.prompt import Prompter
 from kgbuild.models.relex import Relex, RelexConfig
@@ -145,7 +146,7 @@ def load(folder: Path) -> tuple[Relex, Prompter]:
     tokenizer = read_tokenizer(folder)
     _check_tokens(tokenizer, values, folder)
     with torch.device("meta"):
-        model = Relex(config, build_transformer(values["encoder_config"]))
+        model = Relex(config, _build_encoder(values["encoder_config"], config))
     _fill(model, _read_weights(folder), folder)
     _restore_buffers(model, values["encoder_config"])
     return model.eval(), make_prompter(tokenizer, values)
@@ -210,6 +211,14 @@ def build_transformer(encoder_config: Mapping[str, Any]) -> "PreTrainedModel":
     if hasattr(transformer, "pooler"):
         transformer.pooler = None
     return transformer
+
+
+def _build_encoder(
+    encoder_config: Mapping[str, Any], config: RelexConfig
+) -> "PreTrainedModel | Bert":
+    """Our own encoder where it computes the same; it gives the last layer only."""
+    plain = is_plain(encoder_config) and not config.fuse_layers
+    return Bert(encoder_config) if plain else build_transformer(encoder_config)
 
 
 def make_prompter(tokenizer: Tokenizer, values: Mapping[str, Any]) -> Prompter:

@@ -13,6 +13,8 @@ from kgbuild.models.packed import PackedLinear, pack
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+    from kgbuild.models.bert import Bert
+
 
 class LayerFuser(nn.Module):
     """All layers of an encoder, each weighted by a gate of its own (arXiv 1709.01507, section 3).
@@ -41,12 +43,14 @@ class Encoder(nn.Module):
     """Token ids → token vectors of width H.
 
     Args:
-        transformer: "PreTrainedModel" encoder of `transformers`.
+        transformer: Encoder of `transformers`, or ours.
         width: H. Where it differs from the transformer's own width, a linear layer maps to it.
         fuse: Whether all layers are used, rather than the last one.
     """
 
-    def __init__(self, transformer: "PreTrainedModel", width: int, *, fuse: bool = False) -> None:
+    def __init__(
+        self, transformer: "PreTrainedModel | Bert", width: int, *, fuse: bool = False
+    ) -> None:
         super().__init__()
         self.transformer = transformer
         own = int(transformer.config.hidden_size)

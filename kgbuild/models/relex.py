@@ -33,6 +33,8 @@ from kgbuild.models.span_layers import GRIDS, Grid, Sides, head
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+    from kgbuild.models.bert import Bert
+
 
 @dataclass(frozen=True, slots=True)
 class RelexConfig:
@@ -240,7 +242,7 @@ class TokenScorer(nn.Module):
 class Relex(nn.Module):
     """The joint model. Built empty; `checkpoint.py` fills it."""
 
-    def __init__(self, config: RelexConfig, transformer: "PreTrainedModel") -> None:
+    def __init__(self, config: RelexConfig, transformer: "PreTrainedModel | Bert") -> None:
         super().__init__()
         width, dropout = config.hidden_size, config.dropout
         self.config = config

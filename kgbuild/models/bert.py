@@ -71,7 +71,7 @@ class Bert(nn.Module):
 
 def _table(rows: int, width: int) -> nn.Embedding:
     """Without random values: drawing them on the meta device imports PyTorch's compiler."""
-    return nn.Embedding.from_pretrained(torch.empty(rows, width), freeze=False)
+    return nn.Embedding(rows, width, _weight=torch.empty(rows, width))
 
 
 class _Embeddings(nn.Module):

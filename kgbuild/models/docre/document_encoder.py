@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 MARKER = "*"
 """Stands before and after every mention (ATLOP, section 3.1)."""
 BATCH_WINDOWS = 16
+TOKENS_AT_ONCE = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,9 @@ class DocumentEncoder(nn.Module):
         window: Most tokens that it reads at once, begin and end token included.
         overlap: Tokens that two neighbouring windows share.
         marked: Whether a marker stands before and after every mention.
+
+    Raises:
+        ModelError: Windows of this size cannot overlap so far.
     """
 
     def __init__(
@@ -91,6 +95,8 @@ class DocumentEncoder(nn.Module):
         marked: bool = False,
     ) -> None:
         super().__init__()
+        if not 0 <= overlap < window - 2:
+            raise ModelError(f"windows of {window} tokens cannot overlap by {overlap}")
         self.transformer = transformer
         self.width = int(transformer.config.hidden_size)
         self.n_heads = int(transformer.config.num_attention_heads)
@@ -105,7 +111,8 @@ class DocumentEncoder(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where the encoder is."""
-        return next(self.transformer.parameters()).device
+        found: torch.device = next(self.transformer.parameters()).device
+        return found
 
     def tokenize(self, document: GivenDocument) -> TokenizedDocument:
         """Tokens of a document and where its mentions are among them."""
@@ -151,11 +158,40 @@ class DocumentEncoder(nn.Module):
                 merged[window.document].add(window, states, rows)
         return [one.states() for one in merged]
 
-    def read(self, ids: Sequence[Tensor]) -> list[Tensor]:
-        """Return states (n, d) of inputs (n,), each of which fits, with begin and end token."""
-        batch, mask = self._padded(ids)
-        states = self.transformer(input_ids=batch, attention_mask=mask)[0]
-        return [row[: len(one)] for row, one in zip(states, ids, strict=True)]
+    def ids(self, text: str) -> list[int]:
+        """Tokens of a text, without begin and end."""
+        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def assemble(self, *segments: Sequence[int]) -> Tensor:
+        """An input: the begin token, and after each segment the end token."""
+        ids = [self._begin]
+        for segment in segments:
+            ids += [*segment, self._end]
+        return torch.tensor(ids)
+
+    def read_at(self, inputs: Sequence[Tensor], at: Tensor) -> Tensor:
+        """States (N, K, d) at K places each of N inputs, read many at a time.
+
+        Args:
+            inputs: Made by `assemble`, none longer than the encoder can read.
+            at: (N, K) Indices of tokens.
+        """
+        batches = list(_of_like_length([len(one) for one in inputs], TOKENS_AT_ONCE))
+        found = [torch.zeros(0, at.shape[1], self.width, device=self.device)]
+        for batch in batches:
+            ids, mask = self._padded([inputs[i] for i in batch])
+            states = self.transformer(input_ids=ids, attention_mask=mask, **self._segments(ids))[0]
+            rows = torch.arange(len(batch), device=states.device)[:, None]
+            found.append(states[rows, at[batch].to(states.device)])
+        order = torch.tensor([i for batch in batches for i in batch], dtype=torch.long)
+        return torch.cat(found)[order.argsort().to(self.device)]
+
+    def _segments(self, ids: Tensor) -> dict[str, Tensor]:
+        """Which tokens are beyond the first segment, for encoders that were taught to know."""
+        if getattr(self.transformer.config, "type_vocab_size", 0) < 2:
+            return {}
+        ends = (ids == self._end).long()
+        return {"token_type_ids": (ends.cumsum(dim=1) > ends).long()}
 
     def _padded(self, ids: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         batch = nn.utils.rnn.pad_sequence(list(ids), batch_first=True, padding_value=self._pad)
@@ -247,6 +283,16 @@ def cut(length: int, body: int, overlap: int) -> list[tuple[int, int]]:
         return [(0, length)]
     starts = [*range(0, length - body, body - overlap), length - body]
     return [(start, start + body) for start in starts]
+
+
+def _of_like_length(lengths: Sequence[int], most: int) -> Iterator[list[int]]:
+    """Indices in batches of at most so many tokens, padding included; the longest come first."""
+    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
+    start = 0
+    while start < len(order):
+        size = max(1, most // lengths[order[start]])
+        yield order[start : start + size]
+        start += size
 
 
 def _ends(tokenizer: Tokenizer) -> tuple[int, int]:

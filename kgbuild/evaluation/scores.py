@@ -106,8 +106,8 @@ class Score:
 def score(counts: Sequence[Counts]) -> Score:
     """The micro-averaged score of documents, of which there is at least one."""
     table = np.array([(c.correct, c.predicted, c.gold, c.known) for c in counts], np.float64)
-    precision, recall, f1 = _scores(table.sum(axis=0))
-    _, _, drawn = _scores(draws(len(counts)) @ table)
+    precision, recall, f1 = rates(table.sum(axis=0))
+    _, _, drawn = rates(draws(len(counts)) @ table)
     low, high = interval(drawn)
     gold = sum(one.gold for one in counts)
     return Score(float(precision), float(recall), float(f1), low, high, gold)
@@ -143,7 +143,7 @@ def _sorted(item: Item) -> Item:
     return (item[0], *sorted(item[1:], key=repr))
 
 
-def _scores(table: Floats) -> tuple[Floats, Floats, Floats]:
+def rates(table: Floats) -> tuple[Floats, Floats, Floats]:
     """Precision, recall and F1 of counts (…, 4); 0 of nothing."""
     correct, predicted, gold, known = np.moveaxis(table, -1, 0)
     precision = _ratio(correct - known, predicted - known)

@@ -40,6 +40,7 @@ _TRAINED_RATES = 1e-5, 3e-5
 """Of a system that was trained before (KD-DocRE's last stage takes smaller steps still)."""
 _PASSES = 60
 """Over the documents, at most: by then a small set is known by heart."""
+_FEWEST_SEEN = 400  # a hundred steps, however small the set
 _FEWEST_MEASURED = 5
 _MEASUREMENTS = 10
 
@@ -154,6 +155,7 @@ def learn(
     *,
     run: str,
     minutes: float,
+    labels: RelationLabels | None = None,
     device: str = "auto",
     seed: int = 13,
     progress: Progress | None = None,
@@ -168,6 +170,7 @@ def learn(
         plan: What to start from.
         run: Tells this run from others in the same folder.
         minutes: Of training.
+        labels: What to learn; by default the relation types of the records.
         device: Where to run.
         seed: Of everything that is drawn.
         progress: Is told how it goes.
@@ -180,8 +183,9 @@ def learn(
     progress = progress or Silent()
     check_folder(out, run, DESCRIPTION)
     torch.manual_seed(seed)
-    every = tasks([*training, *kept_aside])
-    system, tokenizer = start(plan, labels_of([*training, *kept_aside]))
+    records = [*training, *kept_aside]
+    every = tasks(records, labels)
+    system, tokenizer = start(plan, labels or labels_of(records))
     where = placement(device)[0]
     teacher = load_system(plan.teacher).to(where) if plan.teacher else None
     system.to(where)
@@ -319,7 +323,7 @@ def _pace(
         minutes,
         encoder_rate=encoder * scale,
         head_rate=rest * scale,
-        examples=_PASSES * n_records,
+        examples=max(_FEWEST_SEEN, _PASSES * n_records),
         seed=seed,
     )
 

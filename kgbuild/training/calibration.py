@@ -1,8 +1,6 @@
 """A few dozen judged texts → what a model's scores are worth, and which thresholds suit them.
 
-1. Scores become probabilities by Platt scaling: a slope and an offset of their log-odds. One map is
-   fitted to all entity types together and one to all relations; each type has its own, drawn to
-   the common one by a Gaussian prior, so that a type with few examples stays close to it.
+1. Scores become probabilities (`platt.py`), those of entity types and of relations apart.
 2. Thresholds are probabilities then, and one for all entity types, one for all relations, should
    do: of calibrated scores, F1 asks for the same threshold everywhere (arXiv 1402.1892, theorem
    4). In raw scores it is another one for each type. The best of a grid is found by decoding, and
@@ -14,7 +12,7 @@ others teach.
 """
 
 import random
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,32 +30,20 @@ from kgbuild.models import load_model, model_folder
 from kgbuild.ontology import Ontology
 from kgbuild.ontology.parsing import dump
 from kgbuild.ontology.types import AnyType
-from kgbuild.scores import Calibration, calibrated, log_odds
+from kgbuild.scores import Calibration, calibrated
 from kgbuild.training.data import Record, read_set
 from kgbuild.training.judging import Judge, Tally
 from kgbuild.training.measuring import Scored
+from kgbuild.training.platt import Judged, calibration_error, platt_of_types
 
 Floats = NDArray[np.float64]
 
 _LOW_MENTION, _LOW_RELATION = 0.1, 0.05
 """Scores below are not looked at: too many, and hardly ever right."""
-_IDENTITY, _WIDE, _NARROW = (1.0, 0.0), (0.5, 2.0), (0.2, 0.7)
-"""Where the common map is drawn to; how far it, and a type's own, may go (standard deviations)."""
-_LEAST_SLOPE = 0.1
 _GRID = [round(0.04 * i, 2) for i in range(1, 24)]
 _SAMPLES, _SURE = 400, 0.95
 _FOLDS = 10
 _FEWEST_TEXTS = 10
-_BINS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """Something that was found: its type, its score, and whether it is right."""
-
-    type: str
-    score: float
-    right: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,38 +181,6 @@ def fit(scored: Sequence[Scored], own: Fit) -> Fit:
     return Fit(entities, relations)
 
 
-def platt(
-    scores: Sequence[float],
-    right: Sequence[bool],
-    center: Calibration = _IDENTITY,
-    spread: tuple[float, float] = _WIDE,
-) -> Calibration:
-    """Fit slope and offset to raw scores, by Newton's method on the log posterior."""
-    mean, precision = np.array(center), 1.0 / np.square(spread)
-    odds = [log_odds(min(max(score, 1e-4), 1 - 1e-4)) for score in scores]
-    inputs = np.column_stack([odds, np.ones(len(odds))])
-    wanted = np.array(right, float)
-    weights = mean.copy()
-    for _ in range(50):
-        found = 1.0 / (1.0 + np.exp(-inputs @ weights))
-        slope = inputs.T @ (found - wanted) + precision * (weights - mean)
-        curve = (inputs.T * (found * (1 - found))) @ inputs + np.diag(precision)
-        step = np.clip(np.linalg.solve(curve, slope), -1.0, 1.0)
-        weights -= step
-        if np.abs(step).max() < 1e-6:
-            break
-    return round(max(float(weights[0]), _LEAST_SLOPE), 4), round(float(weights[1]), 4)
-
-
-def calibration_error(judged: Sequence[Judged]) -> float:
-    """Mean distance, over ten bins of equal width, of the mean score from the share of right."""
-    bins: dict[int, list[Judged]] = defaultdict(list)
-    for one in judged:
-        bins[min(int(one.score * _BINS), _BINS - 1)].append(one)
-    gaps = [abs(sum(one.score - one.right for one in members)) for members in bins.values()]
-    return sum(gaps) / max(1, len(judged))
-
-
 def _own(ontology: Ontology, settings: Settings) -> Fit:
     """The thresholds without calibration."""
 
@@ -331,7 +285,7 @@ def _options(judged: Sequence[Judged], own: Worths, low: float) -> list[Worths]:
     """Calibrated by what was judged, with thresholds where they were, or one for all types."""
     if not judged:
         return [own]
-    maps = _maps(judged, own)
+    maps = platt_of_types(judged, own)
     lowest = {name: round(calibrated(low, maps[name]), 4) for name in own}
     thresholds = [{name: calibrated(own[name].threshold, maps[name]) for name in own}]
     thresholds += [dict.fromkeys(own, level) for level in _GRID]
@@ -339,17 +293,6 @@ def _options(judged: Sequence[Judged], own: Worths, low: float) -> list[Worths]:
         {name: Worth(round(max(of[name], lowest[name]), 4), maps[name]) for name in own}
         for of in thresholds
     ]
-
-
-def _maps(judged: Sequence[Judged], names: Iterable[str]) -> dict[str, Calibration]:
-    """Each type's calibration, near the common one."""
-    common = platt([one.score for one in judged], [one.right for one in judged])
-    maps = dict.fromkeys(names, common)
-    for name in {one.type for one in judged}:
-        examples = [one for one in judged if one.type == name]
-        scores, right = [one.score for one in examples], [one.right for one in examples]
-        maps[name] = platt(scores, right, common, _NARROW)
-    return maps
 
 
 def _best(options: Sequence[Worths], count: Callable[[Worths], list[Tally]]) -> Worths:

@@ -8,16 +8,10 @@ from kgbuild.errors import DocumentError, OntologyError
 from kgbuild.extraction import Extractor, fingerprint_of
 from kgbuild.ontology import Ontology, calibration_beside
 from kgbuild.scores import calibrated, raw
-from kgbuild.training.calibration import (
-    Judged,
-    calibrate,
-    calibration_error,
-    platt,
-    surely_better,
-    to_yaml,
-)
+from kgbuild.training.calibration import calibrate, surely_better, to_yaml
 from kgbuild.training.data import parse_line
 from kgbuild.training.judging import Judge, Tally
+from kgbuild.training.platt import Judged, calibration_error, platt
 
 ONTOLOGY = """
 name: test

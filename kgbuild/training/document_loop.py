@@ -86,7 +86,10 @@ class DocumentTrainer(TimedTrainer[list[Task]]):
 
     def _losses(self, group: list[Task]) -> dict[str, Tensor]:
         labels, documents = group[0].labels, [task.document for task in group]
-        sampled = [task.sample(self.system.negatives, self._random) for task in group]
+        sampled = [
+            task.sample(self.system.negatives, self._random, self.system.most_pairs)
+            for task in group
+        ]
         pairs = [pairs.to(self._device) for pairs, _ in sampled]
         targets = [targets.to(self._device) for _, targets in sampled]
         scores = self.system(documents, pairs, labels)

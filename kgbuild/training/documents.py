@@ -34,19 +34,31 @@ class Task:
     targets: Tensor
 
     def sample(
-        self, negatives: int | None, generator: np.random.Generator
+        self,
+        negatives: int | None,
+        generator: np.random.Generator,
+        most: int | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Pairs and targets with so many unrelated pairs for each related one; None: all.
 
-        A document without relations has as many as one with a single related pair.
+        A document without relations has as many as one with a single related pair. At `most` so
+        many pairs are drawn, of both kinds.
         """
-        related = self.targets.any(dim=1)
-        rest = torch.nonzero(~related).flatten().numpy()
-        most = MOST_PAIRS if negatives is None else negatives * max(1, int(related.sum()))
-        if len(rest) <= most:
-            return self.pairs, self.targets
-        related[torch.from_numpy(generator.choice(rest, most, replace=False))] = True
-        return self.pairs[related], self.targets[related]
+        is_related = self.targets.any(dim=1)
+        related, rest = (torch.nonzero(which).flatten() for which in (is_related, ~is_related))
+        if most is not None:
+            related = _some(related, max(1, most // (1 + (negatives or 1))), generator)
+        limit = MOST_PAIRS if negatives is None else negatives * max(1, len(related))
+        rest = _some(rest, limit if most is None else min(limit, most), generator)
+        chosen = torch.cat([related, rest]).sort().values
+        return self.pairs[chosen], self.targets[chosen]
+
+
+def _some(rows: Tensor, most: int, generator: np.random.Generator) -> Tensor:
+    """At most so many of them, by chance."""
+    if len(rows) <= most:
+        return rows
+    return torch.from_numpy(generator.choice(rows.numpy(), most, replace=False))
 
 
 def given(record: Record) -> GivenDocument:

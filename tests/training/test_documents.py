@@ -64,6 +64,16 @@ def test_unrelated_pairs_are_sampled_for_each_related_one():
     assert len(without.sample(1, chance)[0]) == 1
 
 
+def test_where_every_pair_is_costly_few_are_sampled_of_both_kinds():
+    [task] = tasks([record()])
+    chance = np.random.default_rng(0)
+    pairs, targets = task.sample(1, chance, most=2)
+    assert targets.any(dim=1).tolist().count(True) == 1
+    assert len(pairs) == 2
+    [without] = tasks([record(relations=[])], task.labels)
+    assert len(without.sample(3, chance, most=2)[0]) == 2
+
+
 def test_text_without_entities_is_a_task_of_no_pairs():
     [task] = tasks([record(entities=[], relations=[])])
     assert task.pairs.shape == (0, 2)

@@ -80,6 +80,17 @@ def focal_loss(scores: PairScores, targets: Tensor, *, alpha: float, gamma: floa
     return costs.sum() / wanted.sum().clamp(min=1.0)
 
 
+def single_label_loss(scores: PairScores, targets: Tensor) -> Tensor:
+    """Cross-entropy of a pair's relation, or of having none, among all relations and the threshold.
+
+    Mean over pairs. Of a pair with several relations the first one counts. Logits of -inf take no
+    part.
+    """
+    none = torch.full_like(targets[:, :1], 0.5)  # less than a relation, more than no relation
+    wanted = torch.cat([targets, none], dim=1).argmax(dim=1)
+    return _mean(functional.cross_entropy(_with_threshold(scores), wanted, reduction="none"))
+
+
 def distillation_loss(student: PairScores, teacher: PairScores) -> Tensor:
     """Mean squared difference of all logits, threshold included (KD-DocRE, section 3.3)."""
     return _mean((_with_threshold(student) - _with_threshold(teacher).detach()).square().flatten())

@@ -36,6 +36,8 @@ class RelationSystem(nn.Module, ABC):
         system: Its name on the command line and in saved folders.
         open_labels: Whether it scores labels that it was not built for.
         negatives: How many unrelated pairs it learns from for each related one; None: all.
+        most_pairs: How many pairs of a document it learns from at once, where each of them is read
+            on its own; None: all.
         options: What it was built with.
         encoder: What reads the text, in a system that reads whole documents.
         known: The labels that a closed system was built for.
@@ -46,6 +48,7 @@ class RelationSystem(nn.Module, ABC):
     system: ClassVar[str]
     open_labels: ClassVar[bool]
     negatives: ClassVar[int | None] = None
+    most_pairs: ClassVar[int | None] = None
     options: "DataclassInstance"
     encoder: DocumentEncoder
     known: RelationLabels | None = None

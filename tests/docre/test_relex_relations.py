@@ -72,6 +72,8 @@ def test_entities_that_no_window_shows_together_have_no_relation(bundled: RelexR
 
 
 def test_windows_overlap_by_half_and_reach_the_end() -> None:
-    words = Words([(i, i + 1) for i in range(10)], list(range(10)), list(range(10)), list(range(10)))
+    words = Words(
+        [(i, i + 1) for i in range(10)], list(range(10)), list(range(10)), list(range(10))
+    )
     assert list(windows(words, 4)) == [(0, 4), (2, 6), (4, 8), (6, 10)]
     assert list(windows(words, 20)) == [(0, 10)]

@@ -54,6 +54,11 @@ class EmbeddedGraph:
         """Another text whenever the graph may have changed; empty before the first build."""
         return self.ledger.get("version") or ""
 
+    @property
+    def state(self) -> str:
+        """`version`, or empty while documents have changed since the graph was assembled."""
+        return "" if self.ledger.dirty else self.version
+
     def snapshot(self) -> AbstractContextManager[None]:
         """Inside it, every read sees the same graph, whatever other processes write."""
         return self.ledger.database.snapshot()

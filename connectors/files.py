@@ -68,8 +68,8 @@ class FileStore:
         if self.path.is_dir() or not self.path.absolute().parent.is_dir():
             raise StoreError(f"{path}: is a folder or lies in none; choose another path")
 
-    def write(self, graph: ReadableGraph) -> Difference:
-        """Write the file anew; until that is done, the old one stays."""
+    def write(self, graph: ReadableGraph, *, repair: bool = False) -> Difference:  # noqa: ARG002
+        """Write the file anew, in any case; until that is done, the old one stays."""
         with self._beside(graph) as part:
             difference = _difference(part, self.path)
             os.replace(part, self.path)

@@ -27,6 +27,11 @@ class ReadableGraph(Protocol):
     @property
     def ontology(self) -> Ontology: ...
 
+    @property
+    def state(self) -> str:
+        """Another text whenever anything may have changed; empty if that is not known."""
+        ...
+
     def snapshot(self) -> AbstractContextManager[None]: ...
 
     def documents(self) -> Iterator[str]: ...
@@ -86,8 +91,13 @@ class Difference:
 class GraphStore(Protocol):
     """A place that holds a copy of a graph."""
 
-    def write(self, graph: ReadableGraph) -> Difference:
+    def write(self, graph: ReadableGraph, *, repair: bool = False) -> Difference:
         """Make the store hold exactly this graph, whatever it held; twice is the same as once.
+
+        Args:
+            graph: What to write.
+            repair: Read everything that the store holds, so that what others have changed there is
+                put back even where that is not seen at a glance.
 
         Returns:
             What was otherwise before.

@@ -239,14 +239,18 @@ class KnowledgeGraph:
 
     # Copying it
 
-    def push(self, store: str) -> Difference:
+    def push(self, store: str, *, repair: bool = False) -> Difference:
         """Make a store hold this graph and nothing else; what it held otherwise before.
+
+        Args:
+            store: Its URL, or a file.
+            repair: Read all that it holds, and put back what others have changed there.
 
         Raises:
             StoreError: There is no such store, or it cannot be written.
         """
         with closing(open_store(store)) as target:
-            return target.write(self._graph)
+            return target.write(self._graph, repair=repair)
 
     def diff(self, store: str) -> Difference:
         """What a store holds otherwise than this graph; nothing is written.

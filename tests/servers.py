@@ -42,8 +42,11 @@ class Neo4j:
         return value
 
     def contents(self) -> tuple[list[str], list[str]]:
-        """All nodes and all relationships, with everything they say, in an order of their own."""
-        nodes = self.rows("MATCH (n) RETURN labels(n), properties(n)")
+        """All nodes and all relationships, with everything they say, in an order of their own.
+
+        What a writer keeps for itself is left out.
+        """
+        nodes = self.rows("MATCH (n) WHERE NOT n:__kgbuildLock__ RETURN labels(n), properties(n)")
         links = self.rows(
             "MATCH (a)-[r]->(b) RETURN properties(a), type(r), properties(r), properties(b)"
         )

@@ -203,24 +203,85 @@ def test_diff_reads_everything_and_changes_nothing(kg, neo4j):
     assert neo4j.contents() == before
 
 
-def test_what_somebody_deleted_is_written_again(kg, neo4j):
+@pytest.mark.parametrize(
+    "change",
+    [
+        "MATCH (p:Person {name: 'Ada Lovelace'}) DETACH DELETE p",
+        "MATCH (:Chunk)-[r:FROM_DOCUMENT]->() DELETE r",
+        "MATCH (v:__Value__) DETACH DELETE v",
+        "MATCH (a)-[r:WORKS_FOR]->(b) CREATE (a)-[twin:WORKS_FOR]->(b) SET twin = properties(r)",
+        "MATCH (n:__kgbuild__) DETACH DELETE n",
+        "MATCH (n) DETACH DELETE n",
+    ],
+)
+def test_a_push_puts_back_what_somebody_deleted_or_doubled(kg, neo4j, change):
     kg.push(neo4j.url)
     before = neo4j.contents()
-    neo4j.rows("MATCH (p:Person {name: 'Ada Lovelace'}) DETACH DELETE p")
-    neo4j.rows("MATCH (:Chunk)-[r:FROM_DOCUMENT]->() DELETE r")
+    neo4j.rows(change)
+    kg.push(neo4j.url)
+    assert neo4j.contents() == before
+    assert kg.push(neo4j.url).to_json() == NOTHING
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "MATCH (p:Person {name: 'Bob Smith'}) SET p.name = 'Rob', p.mentions = 9",
+        "MATCH (p:Person {name: 'Bob Smith'}) REMOVE p:Person, p:__Entity__",
+        "MATCH (c:Chunk) REMOVE c.text, c.kgbuildLabels",
+        "MATCH (n:__kgbuild__) SET n.kgbuildDigest = 'other'",
+        "MATCH ()-[r:WORKS_FOR]->() SET r.quotes = ['No.'], r.score = 1",
+        "MATCH ()-[r:WORKS_FOR]->() REMOVE r.type, r.kgbuildDigest",
+        "MATCH ()-[r:WORKS_FOR]->() REMOVE r.spans",
+        "MATCH (:Chunk)<-[r:FROM_CHUNK]-() SET r.count = 7",
+        """MATCH (a)-[r:WORKS_FOR]->(), (b:Company {name: 'Globex'})
+        CREATE (a)-[led:WORKS_FOR]->(b) SET led = properties(r) DELETE r""",
+        """MATCH (a)-[r:WORKS_FOR]->(b)
+        CREATE (a)-[named:LEFT]->(b) SET named = properties(r) DELETE r""",
+    ],
+)
+def test_a_repair_puts_back_all_that_a_diff_shows(kg, neo4j, change):
+    kg.push(neo4j.url)
+    before = neo4j.contents()
+    neo4j.rows(change)
+    assert kg.diff(neo4j.url)
+    assert kg.push(neo4j.url, repair=True)
+    assert kg.diff(neo4j.url).to_json() == NOTHING
+    assert neo4j.contents() == before
+
+
+def test_a_repair_puts_back_vectors_and_indexes(kg, neo4j):
+    kg.push(neo4j.url)
+    before, indexes = neo4j.contents(), sorted(neo4j.rows("SHOW INDEXES YIELD name"))
     neo4j.rows("MATCH (c:Chunk) REMOVE c.embedding")
-    kg.push(neo4j.url)
+    for name in ("vector", "entity_vector", "keyword"):
+        neo4j.rows(f"DROP INDEX {name}")
+    assert kg.diff(neo4j.url).changed == 2
+    kg.push(neo4j.url, repair=True)
     assert neo4j.contents() == before
+    assert sorted(neo4j.rows("SHOW INDEXES YIELD name")) == indexes
 
 
-def test_a_relationship_that_is_there_twice_is_there_once_again(kg, neo4j):
+def test_a_push_of_the_same_reads_the_mark_alone(kg, neo4j, monkeypatch):
     kg.push(neo4j.url)
-    before = neo4j.contents()
-    neo4j.rows(
-        "MATCH (a)-[r:WORKS_FOR]->(b) CREATE (a)-[twin:WORKS_FOR]->(b) SET twin = properties(r)"
-    )
+    monkeypatch.setattr(Neo4jStore, "_bring_in_step", None)
+    assert kg.push(neo4j.url).to_json() == NOTHING
+
+
+def test_a_push_that_failed_leaves_no_mark(kg, neo4j, monkeypatch):
     kg.push(neo4j.url)
-    assert neo4j.contents() == before
+    neo4j.rows("MATCH (p:Person) DETACH DELETE p")
+    with monkeypatch.context() as patch:
+        patch.setattr("kgbuild.connectors.neo4j.store.define_indexes", _failing)
+        with pytest.raises(StoreError, match="no more room"):
+            kg.push(neo4j.url)
+    neo4j.rows("MATCH ()-[r:FROM_CHUNK]->() WITH r LIMIT 1 DELETE r")
+    kg.push(neo4j.url)
+    assert kg.diff(neo4j.url).to_json() == NOTHING
+
+
+def _failing(*_):
+    raise StoreError("no more room")
 
 
 def test_two_who_write_at_once_neither_stop_nor_double_each_other(tmp_path, kg, neo4j):
@@ -257,7 +318,6 @@ def test_nodes_and_relationships_of_others_stay_as_they_are(kg, neo4j):
     kg.push(neo4j.url)
     kg.remove("a.txt", "b.txt")
     kg.push(neo4j.url)
-    neo4j.rows("MATCH (lock:__kgbuildLock__) DELETE lock")
     assert neo4j.contents() == before
 
 
@@ -355,7 +415,9 @@ def test_a_text_goes_in_and_comes_out_unchanged(tmp_path, neo4j, text):
     assert fact == relation
     assert label(type) in labels
     assert native == relationship_type(relation)
-    assert neo4j.value("MATCH (n) RETURN count(n)") == 5  # document, chunk, two entities, lock
+    assert (
+        neo4j.value("MATCH (n) RETURN count(n)") == 6
+    )  # document, chunk, two entities, lock, mark
 
 
 # Asking

@@ -26,7 +26,7 @@ def server(tmp_path, monkeypatch):
     monkeypatch.setenv("NEO4J_USERNAME", "neo4j")
     monkeypatch.setenv("NEO4J_PASSWORD", server.password)
     monkeypatch.delenv("NEO4J_DATABASE", raising=False)
-    monkeypatch.setattr("kgbuild.connectors.neo4j.store._AT_ONCE", 20)  # many transactions
+    monkeypatch.setattr("kgbuild.connectors.neo4j.writing._AT_ONCE", 20)  # many transactions
     server.start()
     yield server
     server.kill()

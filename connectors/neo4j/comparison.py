@@ -18,8 +18,9 @@ _NODES = 2_000  # that are compared together
 _LINKS = 10_000
 
 _AT = f"UNWIND $keys AS key MATCH (n:{OURS} {{kgbuildKey: key}})"
-_FACTS = f"{_AT}-[r]->() WHERE r.kgbuildKey IS NOT NULL AND r.type IS NOT NULL"
-_LEXICAL = f"""{_AT}-[r]-() WHERE r.kgbuildKey IS NOT NULL AND r.type IS NULL
+_FACTS = f"""{_AT}-[r]->(m) WHERE r.kgbuildKey IS NOT NULL
+    AND NOT coalesce(m.kgbuildKey, '') STARTS WITH 'chunk-'"""
+_LEXICAL = f"""{_AT}-[r]-() WHERE r.kgbuildKey IS NOT NULL
     AND (startNode(r) = n OR type(r) <> $next_chunk)"""
 _COUNT = f"MATCH (n:{OURS}) RETURN count(n)"
 _PAGE = f"""MATCH (n:{OURS}) WHERE n.kgbuildKey > $after
@@ -91,7 +92,8 @@ class Comparison:
             )
 
     def links(self) -> Iterator[Links]:
-        held_of = "{type: type(r), properties: properties(r)}"
+        ends = "ends: [startNode(r).kgbuildKey, type(r), endNode(r).kgbuildKey]"
+        held_of = f"{{{ends}, properties: properties(r)}}"
         returned = f"[r.kgbuildKey, {held_of if self._whole else 'r.kgbuildDigest'}]"
         all_bundles = bundles(self._graph, self._layout)
         for lexical, group in groupby(all_bundles, key=lambda bundle: bundle.lexical):
@@ -116,10 +118,17 @@ class Comparison:
         return self._server.rows(query, keys=keys, next_chunk=self._layout.next_chunk)
 
     def _links(self, bundle: Bundle, held: Sequence[tuple[str, Any]]) -> Links:
-        """The links of one bundle; one that is there twice is taken away and written anew."""
+        """The links of one bundle; one that is there twice is taken away and written anew.
+
+        So is one that somebody has led elsewhere.
+        """
         times = Counter(key for key, _ in held)
-        once = {key: what for key, what in held if times[key] == 1}
         wanted = {link.key: link for link in bundle.links}
+        once = {
+            key: what
+            for key, what in held
+            if times[key] == 1 and (key not in wanted or self._is_in_place(wanted[key], what))
+        }
         return Links(
             missing=[link for key, link in wanted.items() if key not in once],
             changed=[
@@ -139,12 +148,15 @@ class Comparison:
             return False
         if not self._whole:
             return bool(held == node.digest)
-        return set(node.labels) <= set(held["labels"]) and _has(held, node.properties)
+        return set(node.labels) <= set(held["labels"]) and _has(held, node.all_properties)
 
     def _is_link(self, link: Link, held: Any) -> bool:  # noqa: ANN401  # JSON
         if not self._whole:
             return bool(held == link.digest)
-        return held["type"] == link.type and _has(held, link.properties)
+        return _has(held, link.all_properties)
+
+    def _is_in_place(self, link: Link, held: Any) -> bool:  # noqa: ANN401  # JSON
+        return not self._whole or held["ends"] == [link.head, link.type, link.tail]
 
 
 def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

@@ -53,6 +53,12 @@ class Node:
     def digest(self) -> str:
         return digest(self.labels, self.properties)
 
+    @property
+    def all_properties(self) -> dict[str, Any]:
+        """Those that say how to find and compare it as well."""
+        ours = {"kgbuildKey": self.key, "kgbuildDigest": self.digest}
+        return {**self.properties, **ours, "kgbuildLabels": list(self.labels)}
+
     def __str__(self) -> str:
         return f"{kind(self.key)} {self.properties.get('id', self.properties.get('name'))}"
 
@@ -74,6 +80,11 @@ class Link:
     @property
     def digest(self) -> str:
         return digest((self.type,), self.properties)
+
+    @property
+    def all_properties(self) -> dict[str, Any]:
+        """Those that say how to find and compare it as well."""
+        return {**self.properties, "kgbuildKey": self.key, "kgbuildDigest": self.digest}
 
     def __str__(self) -> str:
         return f"relationship {self.name}"

@@ -49,6 +49,22 @@ def test_train_prints_one_json_object(run, examples, few, checkpoint_folder):
     assert told["after"]["relations"].keys() == {"precision", "recall", "f1", "gold"}
 
 
+def test_a_document_level_system_is_trained_and_measured(run, examples, few, encoder_folder):
+    code, out, _ = run(  # where transformers is loaded already, it shows a bar
+        "train", few, "--dev", few, "--out", examples / "pairs", "--minutes", "0.02",
+        "--system", "atlop", "--encoder", encoder_folder, "--device", "cpu",
+    )  # fmt: skip
+    assert code == 0
+    assert [row.split("\t")[0] for row in out.splitlines()[:2]] == ["", "after"]
+    assert "Trained atlop on 12 records" in out
+    code, out, err = run("eval", few, "--system", examples / "pairs", "--train", few)
+    assert (code, err) == (0, "")
+    measures = [row.split("\t")[2] for row in out.splitlines()]
+    assert measures == ["measure", "facts, given entities", "facts, unseen"]
+    told = json.loads(run("eval", few, "--system", examples / "pairs", "--json").out)
+    assert told["system"] == str(examples / "pairs")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "complaint"),
     [
@@ -59,6 +75,46 @@ def test_train_prints_one_json_object(run, examples, few, checkpoint_folder):
             ["train", "{folder}/annotated.jsonl", "--out", "x", "--model", "y", "--encoder", "z"],
             2,
             "give one",
+        ),
+        (
+            ["train", "{folder}/annotated.jsonl", "--out", "x", "--system", "y"],
+            2,
+            "there are atlop",
+        ),
+        (
+            [
+                "train",
+                "{folder}/annotated.jsonl",
+                "--out",
+                "x",
+                "--system",
+                "atlop",
+                "--model",
+                "y",
+            ],
+            2,
+            "is no start for a new atlop; give --encoder",
+        ),
+        (
+            ["train", "{folder}/annotated.jsonl", "--out", "x", "--teacher", "{folder}"],
+            2,
+            "is for --system kd-docre",
+        ),
+        (
+            ["train", "{folder}/annotated.jsonl", "--out", "x", "--system", "glidre"]
+            + ["--teacher", "{folder}"],
+            2,
+            "glidre learns from no other",
+        ),
+        (
+            ["eval", "{folder}/annotated.jsonl", "--system", "{folder}", "--sweep"],
+            2,
+            "does not go together with --system",
+        ),
+        (
+            ["eval", "{folder}/annotated.jsonl", "--system", "{folder}"],
+            1,
+            "not a relation system: it has no relations.json",
         ),
         (["train", "{folder}/ontology.yaml", "--out", "{folder}/x"], 1, "ontology.yaml:1: not an"),
         (
@@ -74,7 +130,7 @@ def test_train_prints_one_json_object(run, examples, few, checkpoint_folder):
         ),
     ],
 )
-def test_what_is_wrong_is_one_line(run, examples, arguments, code, complaint):
+def test_what_is_wrong_is_one_line(run, examples, few, arguments, code, complaint):
     outcome = run(*(argument.format(folder=examples) for argument in arguments))
     assert (outcome.code, outcome.out) == (code, "")
     assert complaint in outcome.err

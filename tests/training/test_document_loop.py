@@ -1,0 +1,158 @@
+"""Document-level systems learn, from documents and from each other."""
+
+import json
+from itertools import count
+
+import pytest
+import torch
+
+from kgbuild.errors import DocumentError, ModelError
+from kgbuild.evaluation.documents import FACTS, evaluate_system, measure_system
+from kgbuild.models.docre import build
+from kgbuild.models.docre.saving import load_system
+from kgbuild.training.data import parse_record
+from kgbuild.training.document_loop import DocumentPace, DocumentTrainer
+from kgbuild.training.documents import tasks
+from kgbuild.training.systems import Plan, bare_encoder, train_system
+
+PEOPLE = ("Ada", "Charles", "Lovelace", "Babbage")
+SMALL = {"pair_width": 64}
+
+
+def line(head, tail, name="works with"):
+    """`Ada works with Charles in London`."""
+    text = f"{head} {name} {tail} in London"
+    start = text.index(tail, len(head))
+    return {
+        "text": text,
+        "entities": [
+            {"type": "person", "mentions": [[0, len(head)]]},
+            {"type": "person", "mentions": [[start, start + len(tail)]]},
+            {"type": "city", "mentions": [[len(text) - 6, len(text)]]},
+        ],
+        "relations": [{"head": 0, "type": name, "tail": 1}],
+    }
+
+
+LINES = [line(a, b, n) for a in PEOPLE for b in PEOPLE for n in ("works with", "wrote about")]
+LINES = [one for one in LINES if len({one["text"].split()[0], one["text"].split()[3]}) == 2]
+RECORDS = [parse_record(one, "made") for one in LINES]
+
+
+@pytest.fixture
+def annotated(tmp_path):
+    path = tmp_path / "annotated.jsonl"
+    path.write_text("".join(json.dumps(one) + "\n" for one in LINES), "utf-8")
+    return path
+
+
+@pytest.fixture
+def make(encoder_folder, tokenizer):
+    """A small untrained system."""
+
+    def make(system="atlop"):
+        torch.manual_seed(1)
+        transformer, _ = bare_encoder(encoder_folder)
+        small = SMALL | ({"layers": 1, "heads": 4} if system == "kd-docre" else {})
+        return build(system, transformer, tokenizer, tasks(RECORDS)[0].labels, small)
+
+    return make
+
+
+def train(system, folder, steps, **options):
+    """A second for each step."""
+    pace = DocumentPace(steps / 60, encoder_rate=1e-3, head_rate=5e-3)
+    clock = count().__next__
+    trainer = DocumentTrainer(system, pace, folder / "state.pt", clock=clock, **options)
+    losses = []
+    trainer.train(tasks(RECORDS), losses.append)
+    return trainer, [one["loss"] for one in losses]
+
+
+def test_a_system_learns_what_is_annotated(make, tmp_path):
+    system = make()
+    _, losses = train(system, tmp_path, 60)
+    assert losses[-1] < losses[0] / 4
+    assert measure_system(system, tasks(RECORDS), name="made").scores[FACTS].f1 > 0.9
+
+
+def test_a_killed_run_goes_on(make, tmp_path):
+    first, _ = train(make(), tmp_path, 10)
+    again, _ = train(make(), tmp_path, 15)
+    assert first.steps < again.steps < first.steps + 10
+
+
+def test_encoders_learn_more_slowly_than_the_rest(make, tmp_path):
+    pace = DocumentPace(1.0, encoder_rate=0.0, head_rate=1e-2, weight_decay=0.0, warmup=0.0)
+    system = make()
+    encoder = [one.clone() for one in system.pretrained()]
+    rest = system.classifier.weight.clone()
+    trainer = DocumentTrainer(system, pace, tmp_path / "state.pt")
+    trainer.step(tasks(RECORDS)[:2])
+    assert all(map(torch.equal, encoder, system.pretrained()))
+    assert not torch.equal(rest, system.classifier.weight)
+
+
+def test_documents_of_a_step_share_their_labels(make, tmp_path):
+    others = [
+        parse_record(line("Ada", "Charles", "met"), "other"),
+        parse_record(line("Ada", "Babbage", "met"), "other"),
+    ]
+    trainer = DocumentTrainer(make(), DocumentPace(1.0), tmp_path / "state.pt")
+    groups = trainer._groups(tasks([*RECORDS[:5], *others]))
+    drawn = [next(groups) for _ in range(20)]
+    assert {len({task.labels for task in group}) for group in drawn} == {1}
+    assert {len(group) for group in drawn} == {4, 2}
+
+
+def test_a_student_comes_closer_to_its_teacher(make, tmp_path):
+    teacher, student = make("atlop"), make("kd-docre")
+    train(teacher, tmp_path, 40)
+    (tmp_path / "student").mkdir()
+    [task] = tasks(RECORDS[:1])
+
+    def distance():
+        with torch.no_grad():
+            own, taught = (
+                one.eval()([task.document], [task.pairs], task.labels)[0]
+                for one in (student, teacher)
+            )
+        return (own.margins - taught.margins).square().mean()
+
+    before = distance()
+    train(student, tmp_path / "student", 40, teacher=teacher)
+    assert distance() < before / 2
+    with pytest.raises(ModelError, match="atlop does not learn from a teacher"):
+        train(make("atlop"), tmp_path, 1, teacher=teacher)
+
+
+def test_training_leaves_a_folder_that_can_be_measured_and_gone_on_with(
+    annotated, encoder_folder, tmp_path
+):
+    plan = Plan("atlop", encoder=encoder_folder, options=SMALL)
+    trained = train_system(
+        [annotated], tmp_path / "out", plan, development=annotated, minutes=0.1, device="cpu"
+    )
+    assert (trained.records, trained.development) == (24, 24)
+    assert not (tmp_path / "out" / "state.pt").exists()
+    result = evaluate_system(annotated, tmp_path / "out", device="cpu")
+    assert result.scores[FACTS].f1 == pytest.approx(trained.after.f1, abs=1e-3)
+    onwards = Plan(model=tmp_path / "out")
+    again = train_system([annotated], tmp_path / "more", onwards, minutes=0.02, device="cpu")
+    assert again.before is not None
+    assert load_system(tmp_path / "more").known == load_system(tmp_path / "out").known
+    with pytest.raises(ModelError, match="holds the finished model"):
+        train_system([annotated], tmp_path / "more", onwards, minutes=0.02, device="cpu")
+
+
+def test_the_joint_model_can_be_the_start_of_relex(annotated, checkpoint_folder, tmp_path):
+    plan = Plan("relex", model=checkpoint_folder)
+    trained = train_system([annotated], tmp_path / "out", plan, minutes=0.02, device="cpu")
+    assert trained.system == "relex"
+    assert evaluate_system(annotated, tmp_path / "out", device="cpu").records == 24
+
+
+def test_text_without_relations_is_refused(annotated, encoder_folder, tmp_path):
+    annotated.write_text(json.dumps(LINES[0] | {"relations": []}) + "\n", "utf-8")
+    with pytest.raises(DocumentError, match="no record has a relation"):
+        train_system([annotated], tmp_path / "out", Plan("atlop", encoder=encoder_folder))

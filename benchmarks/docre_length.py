@@ -1,0 +1,127 @@
+"""How document-level systems grow with the text: processor time and peak memory of one document.
+
+    python benchmarks/docre_length.py
+    python benchmarks/docre_length.py --systems atlop glidre --words 5000 10000 --mentions 300
+
+The documents are made up; mentions are spread evenly over the text, two of each entity, and all
+pairs of entities are scored against 96 relation types (closed systems), the number of mentions
+being the same for every length. The encoder is all-MiniLM-L6-v2; heads are untrained, which changes
+neither time nor memory. Every case has a process of its own; the program, the weights and all are
+counted as memory. Time is processor time of one thread.
+"""
+
+import argparse
+import json
+import random
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # the process that starts the others stays small
+    from kgbuild.models.docre.documents import GivenDocument
+
+N_RELATIONS = 96  # as Re-DocRED has
+WORDS = (
+    "the a of in on at and to for with by from after before while during their its new old large"
+    " company team group city government project report market system people river school plan"
+    " joined moved founded bought sold opened closed signed led wrote played studied announced"
+).split()
+
+
+def main() -> None:
+    """Print a line for each system and length."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--systems", nargs="+", default=["atlop", "kd-docre", "glidre"])
+    parser.add_argument("--words", nargs="+", type=int, default=[1250, 2500, 5000, 10000])
+    parser.add_argument("--mentions", type=int, default=300)
+    parser.add_argument("--only", action="store_true", help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    if asked.only:
+        print(json.dumps(measure(asked.systems[0], asked.words[0], asked.mentions)))
+        return
+    print(f"{asked.mentions} mentions of {asked.mentions // 2} entities")
+    for system in asked.systems:
+        for n_words in asked.words:
+            found = in_its_own_process(system, n_words, asked.mentions)
+            print(
+                f"{system:10} {n_words:6,} words {found['tokens']:7,} tokens"
+                f"  reading {found['reading']:6.1f} s  pairs {found['pairs']:6.1f} s"
+                f"  all {found['all']:6.1f} s  peak memory {found['memory']:6,.0f} MB",
+                flush=True,
+            )
+
+
+def in_its_own_process(system: str, n_words: int, n_mentions: int) -> dict[str, Any]:
+    """What `measure` finds there."""
+    command = [sys.executable, __file__, "--only", "--systems", system]
+    command += ["--words", str(n_words), "--mentions", str(n_mentions)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def measure(name: str, n_words: int, n_mentions: int) -> dict[str, float]:
+    """Seconds of processor time, of reading alone and of everything, and MB of memory."""
+    import torch
+
+    from kgbuild.embeddings import default_folder
+    from kgbuild.models.docre import build
+    from kgbuild.models.docre.documents import RelationLabels
+    from kgbuild.training.systems import bare_encoder
+
+    torch.set_num_threads(1)
+    transformer, tokenizer = bare_encoder(default_folder())
+    names = tuple(f"relation {i}" for i in range(N_RELATIONS))
+    labels = RelationLabels(names, ("",) * N_RELATIONS)
+    known = None if name in ("glidre", "relex") else labels
+    system = build(name, transformer, tokenizer, known, {}).eval()
+    document = make_document(n_words, n_mentions)
+    with torch.inference_mode():
+        start = time.process_time()
+        (states,) = system.encoder([document], attention=True)
+        tokens = len(states.tokens)
+        del states  # what follows reads it again: that is how the system is used
+        middle = time.process_time()
+        (scores,) = system([document], [document.pairs], labels)
+        end = time.process_time()
+    if not torch.isfinite(scores.margins).all():
+        raise SystemExit(f"{name}: scores are not finite")
+    reading, everything = middle - start, end - middle
+    return {
+        "tokens": tokens,
+        "reading": reading,
+        "pairs": everything - reading,
+        "all": everything,
+        "memory": peak_memory(),
+    }
+
+
+def make_document(n_words: int, n_mentions: int) -> "GivenDocument":
+    """A text of so many words and mentions, and its entities."""
+    from kgbuild.models.docre.documents import GivenDocument, GivenEntity
+
+    chosen = random.Random(0)
+    words = [chosen.choice(WORDS) for _ in range(n_words)]
+    n_entities = n_mentions // 2
+    spans: list[list[tuple[int, int]]] = [[] for _ in range(n_entities)]
+    step, at = n_words / (2 * n_entities), 0
+    named = {int(i * step): i % n_entities for i in range(2 * n_entities)}
+    for index, word in enumerate(words):
+        if index in named:
+            words[index] = word = f"Name{named[index]}"
+            spans[named[index]].append((at, at + len(word)))
+        at += len(word) + 1
+    return GivenDocument(" ".join(words), tuple(GivenEntity("thing", tuple(s)) for s in spans))
+
+
+def peak_memory() -> float:
+    """Of this process, in MB; not getrusage's, which includes the process that started it."""
+    status = Path("/proc/self/status").read_text()
+    return int(re.findall(r"VmHWM:\s+(\d+)", status)[0]) / 1024
+
+
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +10,7 @@ from kgbuild.cli.options import (
     AsJson,
     Device,
     ModelName,
+    RelationsName,
     load_ontology,
     ontology_named,
 )
@@ -35,6 +36,7 @@ def eval(
             help="Measure a document-level system instead, on the annotated entities.",
         ),
     ] = None,
+    relations: RelationsName = None,
     device: Device = "auto",
     ontology: Annotated[
         str | None,
@@ -77,21 +79,37 @@ def eval(
     What is measured depends on what a file contains. A mention is right if span and type are. A
     relation is right if its type and the spans of both ends are; strictly, the types of the ends
     must be, too. Facts are relations of a document as a whole, where entities are mentioned
-    several times (DocRED). With `--system`, these alone are measured, between the annotated
-    entities. Files of Text2KGBench are also scored as its authors do. Where not everything is
-    annotated, precision comes out too low.
+    several times (DocRED); strictly, all mentions of both ends have to be found (JEREX). With
+    `--system`, facts alone are measured, between the annotated entities. Files of Text2KGBench are
+    also scored as its authors do. Where not everything is annotated, precision comes out too low.
     """
     from kgbuild.evaluation import evaluate, evaluate_system, facts_of, read_annotation
 
     if system is not None:
-        refuse_with_system(model != "bundled", ontology, given_mentions, sweep)
+        refuse_with(
+            "--system",
+            {
+                "--model": model != "bundled",
+                "--relations": relations is not None,
+                "--ontology": ontology is not None,
+                "--given-mentions": given_mentions,
+                "--sweep": sweep,
+            },
+        )
+    if relations is not None:
+        refuse_with("--relations", {"--given-mentions": given_mentions, "--sweep": sweep})
     seen = facts_of(read_annotation(train)) if train else None
     given = load_ontology(ontology) if ontology else None
     measure: Callable[..., Result] = (
         partial(evaluate_system, folder=system)
         if system is not None
         else partial(
-            evaluate, model=model, ontology=given, given_mentions=given_mentions, sweep=sweep
+            evaluate,
+            model=model,
+            relations=relations,
+            ontology=given,
+            given_mentions=given_mentions,
+            sweep=sweep,
         )
     )
     results = []
@@ -108,20 +126,12 @@ def eval(
         print_results(results, by_type=by_type, sweep=sweep)
 
 
-def refuse_with_system(
-    model: bool, ontology: str | None, given_mentions: bool, sweep: bool
-) -> None:
-    """Complain about options that mean nothing to a system whose entities are given."""
-    given = {
-        "--model": model,
-        "--ontology": ontology is not None,
-        "--given-mentions": given_mentions,
-        "--sweep": sweep,
-    }
-    for option, is_given in given.items():
+def refuse_with(one: str, others: Mapping[str, bool]) -> None:
+    """Complain about options that mean nothing together with another one, if they are given."""
+    for option, is_given in others.items():
         if is_given:
             raise typer.BadParameter(
-                "does not go together with --system; leave out one of them", param_hint=option
+                f"does not go together with {one}; leave out one of them", param_hint=option
             )
 
 

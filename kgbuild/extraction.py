@@ -208,8 +208,7 @@ class Extractor(Scorer):
         self.fingerprint = fingerprint_of(model, ontology, relations)
         self._relations: DocumentRelations | None = None
         if relations is not None:
-            folder, place = system_folder(relations, model), placement(device)[0]
-            self._relations = DocumentRelations(folder, model_id(folder), ontology, place)
+            self._relations = document_relations(relations, model, ontology, device)
         check_calibration(ontology, self.model_id)
         settings = Settings.read(model_folder(model))
         super().__init__(load_model(model, *placement(device)), ontology, settings)
@@ -352,6 +351,18 @@ def fingerprint_of(
     """Two runs with the same fingerprint extract the same from the same text. Loads nothing."""
     system = f"+{model_id(system_folder(relations, model))}" if relations is not None else ""
     return f"{model_id(model)}{system}+{ontology.fingerprint[:16]}+{_REVISION}"
+
+
+def document_relations(
+    relations: str | Path, model: str | Path, ontology: Ontology, device: str
+) -> DocumentRelations:
+    """Load a document-level system.
+
+    Raises:
+        ModelError: It cannot be loaded, or does not know a relation type of the ontology.
+    """
+    folder = system_folder(relations, model)
+    return DocumentRelations(folder, model_id(folder), ontology, placement(device)[0])
 
 
 def placement(device: str) -> tuple[str, "torch.dtype | None"]:

@@ -61,6 +61,8 @@ def test_a_document_level_system_is_trained_and_measured(run, examples, few, enc
     assert (code, err) == (0, "")
     measures = [row.split("\t")[2] for row in out.splitlines()]
     assert measures == ["measure", "facts, given entities", "facts, unseen"]
+    piped = run("eval", few, "--relations", examples / "pairs", "--limit", "2", "--json")
+    assert json.loads(piped.out)["sets"][0]["records"] == 2
     told = json.loads(run("eval", few, "--system", examples / "pairs", "--json").out)
     assert told["system"] == str(examples / "pairs")
 

@@ -3,8 +3,8 @@
 `benchmark.py` has an annotated set (`annotation.py`) read by a model, under the ontology that
 `inventory.py` makes of it, and keeps all scores (`reading.py`): a text is read once, and decoded
 under any thresholds (`thresholds.py`, `sweep.py`). `measures.py` chooses what makes sense of a set:
-mentions and relations (`metrics.py`), what a document says as a whole (`facts.py`), triples of
-strings (`text2kgbench.py`). `scores.py` has precision, recall and F1 with intervals.
+mentions and relations (`metrics.py`), what a document says as a whole (`facts.py`, `clusters.py`),
+triples of strings (`text2kgbench.py`). `scores.py` has precision, recall and F1 with intervals.
 `documents.py` measures document-level systems on given entities.
 """
 

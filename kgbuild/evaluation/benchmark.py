@@ -21,7 +21,14 @@ from kgbuild.evaluation.reading import Reading, read
 from kgbuild.evaluation.scores import Score, by_type, score
 from kgbuild.evaluation.sweep import Level, try_levels
 from kgbuild.evaluation.thresholds import Thresholds, lowered
-from kgbuild.extraction import Scorer, Settings, check_calibration, model_id, placement
+from kgbuild.extraction import (
+    Scorer,
+    Settings,
+    check_calibration,
+    document_relations,
+    model_id,
+    placement,
+)
 from kgbuild.ontology import Ontology
 from kgbuild.training.data import Record
 
@@ -62,6 +69,7 @@ def evaluate(
     path: Path,
     model: str | Path,
     *,
+    relations: str | Path | None = None,
     device: str = "auto",
     limit: int | None = None,
     ontology: Ontology | None = None,
@@ -75,6 +83,8 @@ def evaluate(
     Args:
         path: JSON Lines of annotated records, gzipped or not.
         model: A name or folder that `kgbuild.models.load_model` takes.
+        relations: The folder of a document-level system that finds the relations in the model's
+            place, or `relex`.
         device: Where to run it.
         limit: Take so many records, evenly spread over the file; all by default.
         ontology: To read with, instead of the bare types of the file.
@@ -103,7 +113,10 @@ def evaluate(
         thresholds = Thresholds.of(inventory, settings)
         asked = lowered(inventory, thresholds) if sweep else inventory
         scorer = Scorer(network, asked, settings)
-        for reading in read(wanted, scorer, thresholds, given_mentions=given_mentions):
+        documents = document_relations(relations, model, asked, device) if relations else None
+        for reading in read(
+            wanted, scorer, thresholds, given_mentions=given_mentions, documents=documents
+        ):
             readings.append(reading)
             advance()
     return _result(path, readings, seen, try_levels(readings) if sweep else ())

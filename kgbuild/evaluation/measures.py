@@ -2,13 +2,18 @@
 
 Mentions are compared where entities have types, and relations where there are any. Facts, which are
 relations of a document as a whole, are compared where entities are mentioned several times, or
-where the training texts are known.
+where the training texts are known. Entities are compared where facts are.
 """
 
 from collections.abc import Callable, Sequence
 from functools import partial
 
 from kgbuild.datatypes import Extraction
+from kgbuild.evaluation.clusters import (
+    compare_entities,
+    compare_facts_aligned,
+    compare_facts_strictly,
+)
 from kgbuild.evaluation.facts import Fact, compare_facts
 from kgbuild.evaluation.metrics import (
     compare_mentions,
@@ -49,7 +54,26 @@ def compare_all(
     if seen is not None:
         unseen = partial(compare_facts, seen=seen)
         measured["facts, unseen"] = compare(of_relations(readings), unseen)
+    if _several_mentions(of_relations(readings)):
+        measured |= end_to_end(of_types(of_relations(readings)))
     return {name: documents for name, documents in measured.items() if documents}
+
+
+def end_to_end(readings: Sequence[Reading]) -> dict[str, list[Compared]]:
+    """Compare entities, and facts between them, as wholes."""
+    found = [(one.record, one.extraction, one.entities) for one in readings]
+    symmetric = [one.symmetric for one in readings]
+    return {
+        "facts, aligned": [
+            compare_facts_aligned(*one).either_way(same)
+            for one, same in zip(found, symmetric, strict=True)
+        ],
+        "facts, strict": [
+            compare_facts_strictly(*one).either_way(same)
+            for one, same in zip(found, symmetric, strict=True)
+        ],
+        "entities, strict": [compare_entities(record, of) for record, _, of in found],
+    }
 
 
 def compare(readings: Sequence[Reading], how: Compare) -> list[Compared]:

@@ -6,6 +6,7 @@ from functools import cached_property
 
 from kgbuild.datatypes import Document, Extraction, Mention, Relation
 from kgbuild.decoding import Candidates, Edge, apply_axioms, decode, without_rivals
+from kgbuild.document_relations import DocumentRelations, MentionedEntity, entities_of
 from kgbuild.evaluation.metrics import owners
 from kgbuild.evaluation.thresholds import Thresholds
 from kgbuild.extraction import Scorer
@@ -22,6 +23,7 @@ class Reading:
     Attributes:
         thresholds: What decides; the candidates may be below.
         between: Scores of relations between the annotated mentions; None: not asked for.
+        documents: Finds the relations in the model's place.
     """
 
     record: Record
@@ -29,13 +31,21 @@ class Reading:
     thresholds: Thresholds
     candidates: Candidates
     between: Mapping[Edge, float] | None = None
+    documents: DocumentRelations | None = None
 
     @cached_property
     def extraction(self) -> Extraction:
         """What is found, decoded as any document is."""
         chosen = self.thresholds.let_through(self.candidates)
         mentions, relations = decode("", self.record.text, chosen, self.ontology, "")
+        if self.documents is not None:
+            relations = self.documents.between("", self.record.text, mentions)
         return Extraction("", mentions, relations, 1.0)
+
+    @cached_property
+    def entities(self) -> list[MentionedEntity]:
+        """What the mentions name, told apart as in a document of its own."""
+        return entities_of("", self.extraction.mentions, self.ontology)
 
     @property
     def symmetric(self) -> frozenset[str]:
@@ -79,6 +89,7 @@ def read(
     thresholds: Thresholds,
     *,
     given_mentions: bool = False,
+    documents: DocumentRelations | None = None,
 ) -> Iterator[Reading]:
     """Score the texts of records, in their order.
 
@@ -87,15 +98,16 @@ def read(
         scorer: Lets through what is above the thresholds, or more.
         thresholds: Decide.
         given_mentions: Also score relations between the annotated mentions.
+        documents: Finds the relations in the model's place.
     """
     for start in range(0, len(records), _TOGETHER):
         part = records[start : start + _TOGETHER]
-        documents = [Document(record.id, record.text) for record in part]
-        scored = scorer.candidates(documents)
-        for record, document, candidates in zip(part, documents, scored, strict=True):
+        texts = [Document(record.id, record.text) for record in part]
+        scored = scorer.candidates(texts)
+        for record, document, candidates in zip(part, texts, scored, strict=True):
             between = (
                 scorer.relations_between(document, sorted(owners(record)))
                 if given_mentions
                 else None
             )
-            yield Reading(record, scorer.ontology, thresholds, candidates, between)
+            yield Reading(record, scorer.ontology, thresholds, candidates, between, documents)

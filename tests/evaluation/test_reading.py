@@ -51,7 +51,8 @@ def test_given_mentions_keep_to_the_ontology():
 
 def test_a_set_is_measured_by_what_it_contains():
     assert list(compare_all([reading(RECORD, TYPES, MET)])) == [
-        "mentions", "relations", "relations, strict", "facts"
+        "mentions", "relations", "relations, strict", "facts",
+        "facts, aligned", "facts, strict", "entities, strict",
     ]  # fmt: skip
     untyped = [{"type": "entity", "mentions": [span]} for span in ([0, 12], [17, 24])]
     assert list(compare_all([reading(parse_record({**RAW, "entities": untyped}, "m"), {})])) == [

@@ -184,10 +184,11 @@ class AdaptedPredicates(RelationSystem):
         uncertain = best.amax(dim=1, keepdim=True).abs() < band
         chosen = best_of_each(best, most) & uncertain & best.isfinite()
         rows = torch.nonzero(chosen.any(dim=1)).flatten()
-        marked = self._mark(document, pairs[rows])
-        scores = self._compare(marked, *self._texts(marked), labels, chosen[rows])
+        marked = self._mark(document, pairs.to(rows.device)[rows])
+        wanted = chosen[rows].to(self.encoder.device)
+        scores = PairScores(*self._compare(marked, *self._texts(marked), labels, wanted))
         changed = odds.clone()
-        changed[rows] = (1 - weight) * odds[rows] + weight * self.log_odds(PairScores(*scores))
+        changed[rows] = (1 - weight) * odds[rows] + weight * self.log_odds(scores).to(odds)
         return torch.where(chosen, changed, odds)
 
     def _texts(self, marked: Sequence[MarkedPair]) -> tuple[Tensor, Tensor]:

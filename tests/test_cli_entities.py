@@ -39,7 +39,7 @@ def test_list(run, graph):
 def test_show_tells_every_decision(run, graph):
     out = run("entities", "show", "Volodymyr Zelensky", "--from", graph).out
     assert "Volodymyr Zelenskyy\tb.txt\t1" in out
-    assert "merge\tVolodymyr Zelensky\tVolodymyr Zelenskyy\t0.80\tspelling" in out
+    assert "merge\tVolodymyr Zelensky\tVolodymyr Zelenskyy\t0.89\tspelling" in out
 
     shown = json.loads(run("entities", "show", "Ada Lovelace", "--from", graph, "--json").out)
     assert [name["document"] for name in shown["names"]] == ["a.txt", "b.txt"]

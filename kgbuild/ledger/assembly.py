@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from kgbuild.ledger.database import Database
+from kgbuild.ledger.naming import names_of
 from kgbuild.literals import literal
 from kgbuild.ontology import Ontology
 
@@ -28,16 +29,8 @@ _NOTHING = (None, None, None)
 
 def names(database: Database, ontology: Ontology) -> Iterator["Name"]:
     """The names of things in each document and how often they occur, in a fixed order."""
-    from kgbuild.resolution import Name
-
     _prepare_types(database, ontology)
-    rows = database.rows(
-        "SELECT d.id, m.type, m.text, count(*)"
-        " FROM documents d JOIN mentions m ON m.document = d.key"
-        " JOIN temp.entity_types t ON t.type = m.type AND t.thing"
-        " WHERE d.current GROUP BY d.id, m.type, m.text ORDER BY d.id, m.type, m.text"
-    )
-    return (Name(*row) for row in rows)
+    return names_of(database, ontology)
 
 
 def assemble(database: Database, ontology: Ontology, resolution: "Resolution") -> None:

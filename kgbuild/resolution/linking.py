@@ -29,11 +29,13 @@ class Node:
 
     Attributes:
         label: Which judged thing it names; 0: people have not decided.
+        sense: Which of the things of this name it names; 0: the most common.
     """
 
     type: str
     form: Form
     label: int = 0
+    sense: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,7 @@ _ENDLESS = Match(0.75, "without its last word")
 _STATE = Match(0.75, "without what kind of place it is")
 _OTHER_NAME = Match(0.9, "other name of the place")
 _NICKNAME = Match(0.9, "nickname")
+_NICKNAME_SPELT = Match(0.8, "nickname and spelling")
 _ABROAD = Match(0.75, "given name in another language")
 _SLIP = Match(0.75, "one letter")
 _VOWELS = Match(0.7, "vowels")
@@ -124,8 +125,9 @@ def _of_person(core: Words) -> Iterator[tuple[str, Match]]:
         yield f"letters {squeezed}", _JOINED
     given, *rest = _major(core)
     family = " ".join(map(sound, rest))
-    for formal in FORMAL.get(given, {given}):
-        yield f"called {formal} {family}", _NICKNAME
+    for formal in FORMAL.get(given, ()):
+        yield f"called {formal} {' '.join(rest)}", _NICKNAME
+        yield f"called {formal} sounds {family}", _NICKNAME_SPELT
     skeleton = " ".join(map(bones, rest))
     for native in ABROAD.get(given, ()):
         yield f"abroad {native} {skeleton}", _ABROAD

@@ -53,14 +53,15 @@ _CITIES = """
 """
 
 
-def _first_of_each() -> dict[str, str]:
+def _first_of_each(*tables: str) -> dict[str, str]:
     """For each name the first of its line; of two lines, the first counts."""
     found: dict[str, str] = {}
-    for entry in " ".join((_COUNTRIES, ";", _STATES, ";", _CITIES)).split(";"):
+    for entry in ";".join(tables).split(";"):
         name, _, others = " ".join(entry.split()).partition(":")
         for other in (name, *others.split(",")):
             found.setdefault(other.strip(), name)
     return found
 
 
-PLACE = _first_of_each()
+PLACE = _first_of_each(_COUNTRIES, _STATES, _CITIES)
+STATE = _first_of_each(_STATES)

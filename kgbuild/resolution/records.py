@@ -19,6 +19,8 @@ class Name:
 
     Attributes:
         context: The passage around it, which may tell it from its namesakes elsewhere.
+        neighbours: What the document has it in a relation with.
+        values: Properties of which a thing has only one, each with the value in the document.
     """
 
     document_id: str
@@ -26,10 +28,17 @@ class Name:
     text: str
     count: int = 1
     context: str = field(default="", compare=False, repr=False)
+    neighbours: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
+    values: frozenset[tuple[str, str]] = field(default=frozenset(), compare=False, repr=False)
 
     @property
     def key(self) -> Key:
         return self.document_id, self.type, self.text
+
+    @property
+    def tells(self) -> bool:
+        """Whether the document says anything around it."""
+        return bool(self.context or self.values)
 
     @property
     def spelling(self) -> str:

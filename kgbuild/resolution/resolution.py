@@ -34,8 +34,10 @@ from kgbuild.resolution.records import (
     Name,
     Resolution,
 )
+from kgbuild.resolution.senses import Likeness, Setting, is_looked_at, senses, setting, why_apart
 
 _NEUTRAL = 0.5  # cosine of two names that says nothing about whether they are one
+_STILL_ASKED = 0.89  # what is likely only stays below what needs no second opinion
 _LIKELY = 0.65  # score of a match, with what the cosine adds or takes, at least
 _ALONE = 0.75  # a match this good is believed where there are no embeddings
 _SURE = 0.9  # a match this good needs no second opinion
@@ -96,14 +98,25 @@ def resolve(
 
 def _nameable(names: Iterable[Name]) -> tuple[list[Name], list[Name]]:
     """Sorted and each once, with those that name nothing apart."""
-    counts: Counter[tuple[str, str, str]] = Counter()
+    unique: dict[Key, Name] = {}
     for name in names:
-        counts[name.document_id, name.type, name.text] += name.count
-    unique = sorted(Name(*key, count) for key, count in counts.items())
+        other = unique.get(name.key)
+        unique[name.key] = _together(name, other) if other else name
     kept, left_out = list[Name](), list[Name]()
-    for name in unique:
+    for name in sorted(unique.values()):
         (left_out if is_pronoun(name.spelling) else kept).append(name)
     return kept, left_out
+
+
+def _together(a: Name, b: Name) -> Name:
+    """What is known of one name in one document; of two passages the first by alphabet."""
+    return Name(
+        *a.key,
+        a.count + b.count,
+        min(filter(None, (a.context, b.context)), default=""),
+        a.neighbours | b.neighbours,
+        a.values | b.values,
+    )
 
 
 class _Customs:
@@ -201,6 +214,8 @@ class _Corpus:
         self._judged_in: dict[str, set[int]] = defaultdict(set)
         for group in groups:
             self._judged_in[group.document_id].add(group.label)
+        self._why: dict[tuple[Node, int, int], Match] = {}
+        self._sense = dict(self._senses(embed))
         self._nodes_of = [self._heads(group) for group in groups]
         self._names: dict[Node, list[Name]] = defaultdict(list)
         self._group_in: dict[Node, dict[str, int]] = defaultdict(dict)
@@ -239,8 +254,41 @@ class _Corpus:
         nodes: dict[Node, list[Name]] = defaultdict(list)
         for name in group.heads:
             node = self._customs.node(group.type, name.spelling, group.label)
+            node = replace(node, sense=self._sense.get((group.document_id, _bucket(node)), 0))
             nodes[self._known(node, group.document_id)].append(name)
         return nodes
+
+    def _senses(self, embed: Embed | None) -> Iterator[tuple[tuple[str, Node], int]]:
+        """Which thing a name means in a document, where that is not its most common meaning."""
+        shared = {node: found for node, found in self._settings().items() if len(found) > 1}
+        passages = (
+            one.passage
+            for node, found in shared.items()
+            if is_looked_at(node.form)
+            for one in found.values()
+        )
+        likeness = Likeness(passages, embed)
+        for node, found in shared.items():
+            numbers = senses(node.form, list(found.values()), likeness)
+            of_sense = defaultdict(list)
+            for number, (id, one) in zip(numbers, found.items(), strict=True):
+                of_sense[number].append(one)
+                yield (id, node), number
+            for a, b in combinations(sorted(of_sense), 2):
+                self._why[node, a, b] = why_apart(of_sense[a], of_sense[b], likeness)
+
+    def _settings(self) -> dict[Node, dict[str, Setting]]:
+        """What documents say around each name, as far as they say anything."""
+        names: dict[Node, dict[str, list[Name]]] = defaultdict(lambda: defaultdict(list))
+        for group in self._groups:
+            for name in group.heads:
+                if name.tells and not group.label:
+                    node = self._customs.node(group.type, name.spelling)
+                    names[_bucket(node)][group.document_id] += group.names
+        return {
+            node: {id: setting(names[node][id], node.form.kind) for id in sorted(names[node])}
+            for node in sorted(names, key=_order)
+        }
 
     def _judged_names(self) -> dict[Node, set[int]]:
         """The labels of the judged things that go by a name."""
@@ -256,18 +304,19 @@ class _Corpus:
 
         Except in a document that has this thing already, and tells it apart.
         """
-        labels = self._judged.get(node, set())
+        labels = self._judged.get(replace(node, sense=0), set())
         if len(labels) != 1 or labels & self._judged_in[document_id]:
             return node
-        return replace(node, label=min(labels))
+        return replace(node, label=min(labels), sense=0)
 
     def _link(self, embed: Embed | None) -> Iterator[Link]:
         self._linker.join_judged()
         texts = [_best(self._names[node]).spelling for node in self._nodes]
         candidates = dict(self._linker.candidates())
-        for pair in [pair for pair in candidates if self._is_open(*pair)]:
-            del candidates[pair]
-            yield Link(*pair, _OPEN, joined=False)
+        for pair in list(candidates):
+            if told := self._told(*pair):
+                del candidates[pair]
+                yield Link(*pair, told, joined=False)
         alike, unlike = _confirmed(candidates, texts, embed)
         yield from self._linker.join_alike(alike | dict(self._in_one_group()))
         hosts = self._expanded()
@@ -335,10 +384,18 @@ class _Corpus:
 
     def _told_apart(self, i: int, j: int) -> bool:
         """Whether one document has both names, for two things, or people left it open."""
-        if self._is_open(i, j):
+        if self._is_open(i, j) or _are_namesakes(self._nodes[i], self._nodes[j]):
             return True
         few, many = sorted((self._group_in[self._nodes[k]] for k in (i, j)), key=len)
         return any(many.get(document, group) != group for document, group in few.items())
+
+    def _told(self, i: int, j: int) -> Match | None:
+        """Why two names are two things although they are alike, if people or documents say so."""
+        a, b = self._nodes[i], self._nodes[j]
+        if self._is_open(i, j):
+            return _OPEN
+        first, second = sorted((a.sense, b.sense))
+        return self._why[_bucket(a), first, second] if _are_namesakes(a, b) else None
 
     def _is_open(self, i: int, j: int) -> bool:
         """Whether one is the name of several judged things, and the other is one of these."""
@@ -348,6 +405,19 @@ class _Corpus:
     def _weight(self, node: Node) -> tuple[int, int, int]:
         names = self._names[node]
         return len(names), sum(name.count for name in names), len(node.form.squeezed)
+
+
+def _are_namesakes(a: Node, b: Node) -> bool:
+    """Whether what documents say around a name tells two things of this name apart."""
+    return a.sense != b.sense and not (a.label or b.label) and _bucket(a) == _bucket(b)
+
+
+def _bucket(node: Node) -> Node:
+    """What stands for all nodes that are the same name, however it is written."""
+    form = node.form
+    acronym = form.acronym and len(form.core) == 1
+    plain = replace(form, words=form.core, acronym=acronym, definite=False, sex="")
+    return Node(node.type, plain)
 
 
 def _confirmed(
@@ -366,7 +436,7 @@ def _confirmed(
     vectors = embed([texts[i] for i in used])
     for (i, j), match in doubtful.items():
         close = float(vectors[row[i]] @ vectors[row[j]])
-        score = match.score + (close - _NEUTRAL) / 3
+        score = min(match.score + (close - _NEUTRAL) / 3, _STILL_ASKED)
         agree, kept = ("agree", sure) if score >= _LIKELY else ("disagree", refused)
         kept[i, j] = Match(score, f"{match.reason}, embeddings {agree} ({close:.2f})")
     return sure, refused
@@ -416,6 +486,7 @@ def _by_content(decision: Decision) -> tuple[str, Key, Key | tuple[()], float, s
     return decision.kind, decision.left.key, right, decision.score, decision.reason
 
 
-def _order(node: Node) -> tuple[str, tuple[str, ...], bool, bool, int]:
+def _order(node: Node) -> tuple[str, tuple[str, ...], bool, bool, int, int]:
     """Nothing else tells two nodes apart."""
-    return node.type, node.form.words, node.form.acronym, node.form.definite, node.label
+    form = node.form
+    return node.type, form.words, form.acronym, form.definite, node.label, node.sense

@@ -219,7 +219,7 @@ class Aside:
     """Documents kept aside, and a system that is measured on them.
 
     Of slow systems only so many are measured as the time allows: a tenth of that of training while
-    it goes on, and once a tenth after it.
+    it goes on, and once a tenth after it. Of very slow ones the last weights are taken.
 
     Args:
         system: Is measured as it is at any moment.
@@ -227,6 +227,10 @@ class Aside:
         seed: Of their order.
         seconds: Of training.
         clock: Seconds.
+
+    Attributes:
+        tasks: Those that are measured after training.
+        while_training: Whether there is time to measure while training.
     """
 
     def __init__(
@@ -239,9 +243,10 @@ class Aside:
     ) -> None:
         shuffled = random.Random(seed).sample(list(tasks), len(tasks))
         self._system = system
-        cost = self._cost(shuffled[:1], clock)
-        self.tasks = shuffled[: max(_FEWEST_MEASURED, int(0.1 * seconds / cost))]
-        self._some = shuffled[: max(_FEWEST_MEASURED, int(0.1 * seconds / cost / _MEASUREMENTS))]
+        most = 0.1 * seconds / self._cost(shuffled[:1], clock)
+        self.tasks = shuffled[: max(_FEWEST_MEASURED, int(most))]
+        self._some = shuffled[: max(_FEWEST_MEASURED, int(most / _MEASUREMENTS))]
+        self.while_training = 0 < len(self._some) <= most
 
     def _cost(self, tasks: Sequence[Task], clock: Callable[[], float]) -> float:
         """Seconds of a document."""
@@ -347,7 +352,7 @@ def _train(
         return score
 
     try:
-        trainer.train(tasks, report, measure if aside.tasks else None)
+        trainer.train(tasks, report, measure if aside.while_training else None)
     except KeyboardInterrupt:
         trainer.save()
         raise

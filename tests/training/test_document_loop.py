@@ -13,7 +13,7 @@ from kgbuild.models.docre.saving import load_system
 from kgbuild.training.data import parse_record
 from kgbuild.training.document_loop import DocumentPace, DocumentTrainer
 from kgbuild.training.documents import tasks
-from kgbuild.training.systems import Plan, bare_encoder, train_system
+from kgbuild.training.systems import Aside, Plan, bare_encoder, learn, train_system
 
 PEOPLE = ("Ada", "Charles", "Lovelace", "Babbage")
 SMALL = {"pair_width": 64}
@@ -126,23 +126,32 @@ def test_a_student_comes_closer_to_its_teacher(make, tmp_path):
         train(make("atlop"), tmp_path, 1, teacher=teacher)
 
 
+@pytest.mark.parametrize(
+    ("seconds_each", "measured", "while_training"), [(0.1, 24, True), (1, 6, True), (10, 5, False)]
+)
+def test_as_many_are_measured_as_there_is_time_for(make, seconds_each, measured, while_training):
+    clock = count(step=seconds_each).__next__
+    aside = Aside(make(), tasks(RECORDS), 1, seconds=60, clock=clock)
+    assert (len(aside.tasks), aside.while_training) == (measured, while_training)
+
+
 def test_training_leaves_a_folder_that_can_be_measured_and_gone_on_with(
     annotated, encoder_folder, tmp_path
 ):
-    plan = Plan("atlop", encoder=encoder_folder, options=SMALL)
-    trained = train_system(
-        [annotated], tmp_path / "out", plan, development=annotated, minutes=0.1, device="cpu"
-    )
-    assert (trained.records, trained.development) == (24, 24)
-    assert not (tmp_path / "out" / "state.pt").exists()
-    result = evaluate_system(annotated, tmp_path / "out", device="cpu")
-    assert result.scores[FACTS].f1 == pytest.approx(trained.after.f1, abs=1e-3)
-    onwards = Plan(model=tmp_path / "out")
-    again = train_system([annotated], tmp_path / "more", onwards, minutes=0.02, device="cpu")
+    plan, out = Plan("atlop", encoder=encoder_folder, options=SMALL), tmp_path / "out"
+    clock = count().__next__
+    trained = learn(RECORDS, RECORDS[:6], out, plan, run="", minutes=1, device="cpu", clock=clock)
+    assert (trained.records, trained.development, trained.before) == (24, 6, None)
+    assert not (out / "state.pt").exists()
+    few = tmp_path / "few.jsonl"
+    few.write_text("".join(json.dumps(one) + "\n" for one in LINES[:6]), "utf-8")
+    assert evaluate_system(few, out, device="cpu").scores[FACTS].f1 == trained.after.f1
+    more, onwards = tmp_path / "more", Plan(model=out)
+    again = train_system([annotated], more, onwards, minutes=0.02, device="cpu")
     assert again.before is not None
-    assert load_system(tmp_path / "more").known == load_system(tmp_path / "out").known
+    assert load_system(more).known == load_system(out).known
     with pytest.raises(ModelError, match="holds the finished model"):
-        train_system([annotated], tmp_path / "more", onwards, minutes=0.02, device="cpu")
+        train_system([annotated], more, onwards, minutes=0.02, device="cpu")
 
 
 def test_the_joint_model_can_be_the_start_of_relex(annotated, checkpoint_folder, tmp_path):

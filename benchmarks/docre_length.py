@@ -7,7 +7,12 @@ The documents are made up; mentions are spread evenly over the text, two of each
 pairs of entities are scored against 96 relation types (closed systems), the number of mentions
 being the same for every length. The encoder is all-MiniLM-L6-v2; heads are untrained, which changes
 neither time nor memory. Every case has a process of its own; the program, the weights and all are
-counted as memory. Time is processor time of one thread.
+counted as memory. Time is processor time of one thread. Measured on a
+busy core, for 300 mentions of 150 entities:
+
+    atlop       2,500 words  reading 1.5 s  pairs 7.9 s  1,473 MB
+    atlop       5,000 words  reading 2.8 s  pairs 6.2 s  1,577 MB
+    atlop      10,000 words  reading 4.8 s  pairs 8.4 s  1,530 MB
 """
 
 import argparse

@@ -111,6 +111,14 @@ class LocalServer:
         self._process.kill()
         self._process.wait(60)
 
+    def processor_seconds(self) -> float:
+        """What it has used of the processors so far; 0 where the system does not tell."""
+        path = Path(f"/proc/{self._process.pid}/stat")
+        if not path.exists():
+            return 0.0
+        fields = path.read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def admin(self, *arguments: object) -> subprocess.CompletedProcess[str]:
         """Run `neo4j-admin`; the server must not be running."""
         (self.folder / "conf").mkdir(parents=True, exist_ok=True)

@@ -140,6 +140,16 @@ def test_vectors_and_words_are_indexed(kg, neo4j):
     ]
 
 
+def test_a_graph_can_be_without_vectors(kg, neo4j):
+    url = f"{neo4j.url}?vectors=no"
+    kg.push(url)
+    assert neo4j.value("MATCH (n) WHERE n.embedding IS NOT NULL RETURN count(n)") == 0
+    assert neo4j.rows("SHOW INDEXES YIELD name, type WHERE type = 'VECTOR' RETURN name") == []
+    assert kg.diff(url).to_json() == NOTHING
+    kg.push(neo4j.url)
+    assert kg.diff(neo4j.url).to_json() == NOTHING
+
+
 # The life of a graph
 
 

@@ -67,6 +67,7 @@ def test_the_tests_and_docker_compose_have_the_same_server():
         ("neo4j://me:secret@host", "neo4j://: a store's URL holds no user or password"),
         ("neo4j://host?layout=mine", "may end in .layout= and one of neo4j-graphrag, langchain"),
         ("neo4j://host?policy=eu", "may end in .layout="),
+        ("neo4j://host?vectors=some", "vectors=no"),
         ("nowhere://me:secret@host", "nowhere://: no store of this kind"),
     ],
 )

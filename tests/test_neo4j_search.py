@@ -34,6 +34,7 @@ def test_it_finds_the_same(both):
     assert there.entities == here.entities
     assert there.triples == here.triples
     assert [p.triples for p in there.passages] == [p.triples for p in here.passages]
+    assert [p.metadata for p in there.passages] == [p.metadata for p in here.passages]
 
 
 def test_a_retriever_of_langchain_searches_it(both):
@@ -41,6 +42,6 @@ def test_a_retriever_of_langchain_searches_it(both):
     retriever = KnowledgeGraphRetriever(graph=there, k=2)
     [first, _] = retriever.invoke(QUESTION)
     assert first.page_content == TEXTS["b.txt"]
-    assert first.metadata["source"] == "b.txt"
+    assert first.metadata["source"].endswith("b.txt")
     assert first.metadata["triples"][0]["evidence"][0]["quote"] == TEXTS["b.txt"]
     assert asyncio.run(retriever.ainvoke(QUESTION)) == [first, _]

@@ -24,6 +24,13 @@ def commands() -> list[str]:
     return [call[0] for call in calls if call]
 
 
+def run(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    return subprocess.run(
+        command, shell=True, cwd=folder, env=environment, capture_output=True, text=True
+    )
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A folder with the examples, as a fresh clone has them."""
@@ -35,14 +42,25 @@ def folder(tmp_path_factory):
 @pytest.mark.slow
 def test_every_command_works(folder):
     assert commands()[0] == ("kgbuild ingest examples/documents --ontology examples/ontology.yaml")
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     for command in commands():
-        result = subprocess.run(
-            command, shell=True, cwd=folder, env=environment, capture_output=True, text=True
-        )
+        result = run(folder, command)
         assert result.returncode == 0, command
         assert result.stderr == "" or command.startswith("python"), command
         assert result.stdout or "--output" in command
+
+
+@pytest.mark.slow
+def test_the_commands_for_neo4j_work(folder, neo4j):
+    [block] = [block for block in blocks("console") if "neo4j://" in block]
+    calls = [line for line in block.splitlines() if line.startswith("kgbuild")]
+    assert run(folder, commands()[0]).returncode == 0
+    assert [call.split()[1] for call in calls] == ["push", "diff", "push", "ingest"]
+    for call in calls:
+        command = call.replace("neo4j://localhost:7687", neo4j.url)
+        result = run(folder, command)
+        assert (result.returncode, result.stderr) == (0, ""), command
+    [queries] = blocks("cypher")
+    assert all(neo4j.rows(query) for query in queries.splitlines())
 
 
 @pytest.mark.slow

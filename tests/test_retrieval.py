@@ -177,6 +177,10 @@ class Indexes:
     def chunks(self, places):
         return [chunk for chunk, _ in self._graph.passages(places).values()]
 
+    def metadata(self, documents):
+        known = dict(self._graph.graph.sources())
+        return {id: known[id] for id in documents}
+
     def entities(self, chunks):
         places = [(chunk.document_id, chunk.index) for chunk in chunks]
         return [entity for found in self._graph.mentioned(places).values() for entity in found]
@@ -196,3 +200,4 @@ def test_a_store_with_indexes_is_searched_in_the_same_way(graph, question):
     assert [score for _, score in there.chunks] == pytest.approx([s for _, s in here.chunks])
     assert (there.entities, there.triples) == (here.entities, here.triples)
     assert [p.entities for p in there.passages] == [p.entities for p in here.passages]
+    assert [p.metadata for p in there.passages] == [p.metadata for p in here.passages]

@@ -20,6 +20,7 @@ class Layout:
         in_document: The relationship from a chunk to its document.
         mention: The relationship between an entity and a chunk that mentions it.
         mention_from_chunk: It leads from the chunk to the entity, not the other way.
+        vectors: Chunks and entities have vectors, too.
     """
 
     document: str = "Document"
@@ -28,6 +29,7 @@ class Layout:
     next_chunk: str = "NEXT_CHUNK"
     mention: str = "FROM_CHUNK"
     mention_from_chunk: bool = False
+    vectors: bool = True
 
 
 LAYOUTS = {

@@ -1,5 +1,6 @@
 """Questions to a graph in Neo4j: passages by meaning and by words, and what is around things."""
 
+import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from kgbuild.errors import StoreError
 
 _CHUNK = "n.document, n.index, n.start, n.end, n.text"
 _OF_KEYS = f"UNWIND range(0, size($keys) - 1) AS i MATCH (n:{OURS} {{kgbuildKey: $keys[i]}})"
+_METADATA = f"{_OF_KEYS} RETURN n.id, n.metadata"
 _MENTIONED = f"""{_OF_KEYS} MATCH (n)-[r]-(e:{ENTITY}:{OURS})
     WHERE r.kgbuildKey IS NOT NULL AND r.type IS NULL
     RETURN properties(e) ORDER BY r.count DESC, e.id"""
@@ -58,6 +60,12 @@ class Neo4jReader:
         keys = [key("chunk", document, str(index)) for document, index in places]
         rows = self.server.rows(f"{_OF_KEYS} RETURN {_CHUNK} ORDER BY i", keys=keys)
         return [Chunk(*fields) for fields in rows]
+
+    def metadata(self, documents: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """What is known of these documents, by their ids."""
+        ids = list(dict.fromkeys(documents))
+        rows = self.server.rows(_METADATA, keys=[key("document", id) for id in ids])
+        return {id: json.loads(metadata) for id, metadata in rows}
 
     def entities(self, chunks: Iterable[Chunk]) -> list[Entity]:
         """The entities that chunks mention, the most often mentioned first."""

@@ -16,6 +16,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from itertools import groupby, zip_longest
 from typing import Any
 
@@ -63,7 +64,7 @@ class Node:
         return f"{kind(self.key)} {self.properties.get('id', self.properties.get('name'))}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Link:
     """A relationship from one node to another, by their keys."""
 
@@ -73,7 +74,7 @@ class Link:
     properties: Properties
     name: str
 
-    @property
+    @cached_property
     def key(self) -> str:
         return key("link", self.head, self.properties.get("type") or self.type, self.tail)
 
@@ -105,6 +106,7 @@ class Bundle:
     links: tuple[Link, ...]
 
 
+@lru_cache(maxsize=50_000)  # a node's is asked for once for each of its relationships
 def key(kind: str, *parts: str) -> str:
     """The same for the same parts, and short enough for an index, whatever their length."""
     return f"{kind}-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]}"
@@ -115,10 +117,13 @@ def kind(key: str) -> str:
     return key.partition("-")[0]
 
 
+_sorted = json.JSONEncoder(sort_keys=True).encode
+
+
 def digest(names: Iterable[str], properties: Properties) -> str:
     """Another text whenever labels (or the type) or properties are others."""
     held = {name: value for name, value in properties.items() if value is not None}
-    text = json.dumps([sorted(names), held], sort_keys=True)
+    text = _sorted([sorted(names), held])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -126,7 +131,7 @@ def nodes(graph: ReadableGraph, layout: Layout) -> Iterator[Node]:
     """Every node, one kind after another."""
     ontology = graph.ontology
     yield from (_document(id, metadata, layout) for id, metadata in graph.sources())
-    yield from (_entity(entity, ontology) for entity in graph.entities())
+    yield from (_entity(entity, ontology, layout) for entity in graph.entities())
     yield from map(_value, graph.values())
     yield from (_chunk(chunk, layout) for chunk, _ in graph.chunks())
 
@@ -149,7 +154,7 @@ def _document(id: str, metadata: Mapping[str, Any], layout: Layout) -> Node:
     return Node(key("document", id), (layout.document, OURS), properties)
 
 
-def _entity(entity: Entity, ontology: Ontology) -> Node:
+def _entity(entity: Entity, ontology: Ontology, layout: Layout) -> Node:
     types = [entity.type, *ontology.ancestors(entity.type)]
     properties = {
         "id": entity.id,
@@ -158,7 +163,8 @@ def _entity(entity: Entity, ontology: Ontology) -> Node:
         "aliases": list(entity.aliases) or None,
         "mentions": entity.mention_count,
     }
-    return Node(key("entity", entity.id), labels(types), properties, entity.name)
+    meaning = entity.name if layout.vectors else None
+    return Node(key("entity", entity.id), labels(types), properties, meaning)
 
 
 def _value(value: Literal) -> Node:
@@ -175,7 +181,8 @@ def _chunk(chunk: Chunk, layout: Layout) -> Node:
         "end": chunk.end,
         "text": chunk.text,
     }
-    return Node(_chunk_key(chunk), (layout.chunk, OURS), properties, chunk.text)
+    meaning = chunk.text if layout.vectors else None
+    return Node(_chunk_key(chunk), (layout.chunk, OURS), properties, meaning)
 
 
 def _facts(graph: ReadableGraph) -> Iterator[Bundle]:

@@ -76,7 +76,7 @@ def define_indexes(server: Server, layout: Layout) -> None:
             f"CREATE FULLTEXT INDEX {index.name} IF NOT EXISTS"
             f" FOR (n:{quoted(index.label)}) ON EACH [{columns}]"
         )
-    for [width] in server.rows(_WIDTH):
+    for [width] in server.rows(_WIDTH) if layout.vectors else ():
         for index in _of_vectors(layout):
             server.define(
                 f"CREATE VECTOR INDEX {index.name} IF NOT EXISTS"

@@ -7,6 +7,7 @@ next one, which finds less to do.
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Self
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
@@ -33,7 +34,7 @@ class Neo4jStore:
 
     Args:
         url: As the driver takes it (`neo4j://`, `neo4j+s://`, `bolt://`, …); may end in
-            `?layout=` and one of `LAYOUTS`.
+            `?layout=` and one of `LAYOUTS`, and in `&vectors=no` for a graph without vectors.
         layout: What to call documents and chunks, instead of the layout that the URL names.
 
     Raises:
@@ -159,7 +160,8 @@ def _parted(url: str) -> tuple[str, Layout]:
             " NEO4J_PASSWORD instead"
         )
     parameters = dict(parse_qsl(parts.query))
-    name = parameters.pop("layout", "neo4j-graphrag")
-    if parameters or name not in LAYOUTS:
-        raise StoreError(f"{url}: may end in ?layout= and one of {', '.join(LAYOUTS)}")
-    return urlunsplit(parts._replace(query="")), LAYOUTS[name]
+    name, vectors = parameters.pop("layout", "neo4j-graphrag"), parameters.pop("vectors", "yes")
+    if parameters or name not in LAYOUTS or vectors not in ("yes", "no"):
+        raise StoreError(f"{url}: may end in ?layout= and one of {', '.join(LAYOUTS)}; &vectors=no")
+    layout = replace(LAYOUTS[name], vectors=vectors == "yes")
+    return urlunsplit(parts._replace(query="")), layout

@@ -1,7 +1,7 @@
 """A graph in a store with indexes of its own, such as Neo4j, searched as the embedded one is."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -31,6 +31,10 @@ class IndexedStore(Protocol):
 
     def chunks(self, places: Iterable[Place]) -> Sequence[Chunk]:
         """The chunks at these places, in the same order."""
+        ...
+
+    def metadata(self, documents: Iterable[str]) -> Mapping[str, dict[str, Any]]:
+        """What is known of these documents, by their ids."""
         ...
 
     def entities(self, chunks: Iterable[Chunk]) -> Sequence[Entity]:
@@ -73,9 +77,9 @@ class StoredPassages:
         return {_place(chunk): score for chunk, score in found}
 
     def passages(self, places: Sequence[Place]) -> dict[Place, tuple[Chunk, dict[str, Any]]]:
-        """The passages at these places; a store keeps no metadata but the document's id."""
         chunks = self.store.chunks(places)
-        return {_place(chunk): (chunk, {"source": chunk.document_id}) for chunk in chunks}
+        known = self.store.metadata(chunk.document_id for chunk in chunks)
+        return {_place(chunk): (chunk, known.get(chunk.document_id, {})) for chunk in chunks}
 
     def mentioned(self, places: Sequence[Place]) -> dict[Place, Sequence[Entity]]:
         return {_place(chunk): self.store.entities([chunk]) for chunk in self.store.chunks(places)}

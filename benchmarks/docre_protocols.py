@@ -10,6 +10,15 @@ on; more than nine in ten pairs have no relation, and finding that out is the ta
 is shown related pairs alone, or whose test pairs stand in documents whose other pairs it was
 trained on, or that is praised for finding nothing, scores far higher. `textless` shows how far: a
 linear model of types, names and what is known of other pairs with these names. It reads no text.
+Of the 499 documents, a fifth is kept aside to test on, of documents or of pairs:
+
+    protocol                                              by document   by pair
+    related pairs alone: accuracy                                65.1      89.4
+    related pairs alone: F1                                      57.1      78.1
+    all pairs: accuracy, none being an answer                    82.5      95.7
+    all pairs: F1 (by document: the official one)                19.9      49.2
+    always "none": accuracy over all pairs                       93.1      93.1
+    one answer a pair, always right: F1                          87.2      87.2
 
 `pairs` trains the encoder of arXiv 2507.22926, which reports 88.9 F1 on DocRED, frozen and not,
 and its controls, which do not see the document, the entities, or the order of words; for each of
@@ -252,7 +261,7 @@ def textless(records: Sequence[Record], seed: int = 0) -> Iterator[tuple[str, ..
     for name in columns[0]:
         yield name, *(f"{column[name]:.1f}" for column in columns)
     best = [min(pair.relations) for pair in related]
-    yield "best that one answer a pair can do: F1", *[f"{f1(related, best):.1f}"] * 2
+    yield "one answer a pair, always right: F1", *[f"{f1(related, best):.1f}"] * 2
     none = [""] * len(pairs)
     yield 'always "none": accuracy over all pairs', *[f"{accuracy(pairs, none):.1f}"] * 2
 

@@ -30,7 +30,7 @@ def test_folding_keeps_what_names_and_drops_how_it_is_written(text, words):
 
 @given(st.text())
 def test_any_text_can_be_taken_apart(text):
-    for kind in ("person", "organization", "place", "other"):
+    for kind in ("person", "organization", "place", "other", "any"):
         form = parse(text, kind)
         assert bool(form.words) == bool(form.core) == bool(form.squeezed)
     assert form.words or is_pronoun(text)
@@ -40,6 +40,21 @@ def test_any_text_can_be_taken_apart(text):
 def test_folding_twice_changes_nothing(text):
     once = fold(text)
     assert fold(" ".join(once)) == once
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("Dr. Samira Okonjo", "person"),
+        ("Okafor, C.E.", "person"),
+        ("University of Tartu", "organization"),
+        ("Acme Pumps Ltd", "organization"),
+        ("ibuprofen", "other"),
+        ("Apollo 11", "other"),
+    ],
+)
+def test_a_name_whose_type_tells_nothing_tells_its_kind_itself(text, kind):
+    assert parse(text, "any").kind == kind
 
 
 def test_a_person_loses_titles_but_not_the_generation():
@@ -116,6 +131,7 @@ def test_a_description_has_a_determiner_and_no_capital(text, description):
         ("SPONSORS", "organization"),
         ("river", "place"),
         ("protein", "other"),
+        ("NamedEntity", "any"),
     ],
 )
 def test_the_customs_of_a_type_are_read_off_its_words(type, kind):
@@ -129,6 +145,7 @@ def test_the_customs_of_a_type_are_read_off_its_words(type, kind):
           CaseWorker: {}
           SPONSORS: {}
           river: {}
+          NamedEntity: {}
           protein: {description: "A molecule that a person has many of"}
         """
     )

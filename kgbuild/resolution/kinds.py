@@ -57,11 +57,18 @@ _KINDS: dict[Kind, frozenset[str]] = {
 _HEAD_ENDS = re.compile(r"[^\w\s-]|\b(?:who|whom|whose|that|which|where|when|of|in|for|to|with)\b")
 
 
+_TELLS_NOTHING = frozenset(
+    "agent any concept entity item label misc miscellaneous name named node noun object other"
+    " resource subject term thing topic unknown".split()
+)
+
+
 def kind_of(type: str, ontology: Ontology) -> Kind:
     """Read it off the words for the type or, failing that, for a type above it."""
     entities = (ontology.entities[name] for name in (type, *ontology.ancestors(type)))
     kinds = (_KIND_OF[noun] for entity in entities for noun in _nouns(entity) if noun in _KIND_OF)
-    return next(kinds, "other")
+    own = re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", type).casefold().split()
+    return next(kinds, "any" if set(own) <= _TELLS_NOTHING else "other")
 
 
 def _nouns(entity: EntityType) -> list[str]:

@@ -138,6 +138,7 @@ def _of_person(core: Words) -> Iterator[tuple[str, Match]]:
 
 def _of_thing(form: Form) -> Iterator[tuple[str, Match]]:
     yield form.squeezed, _SAME
+    yield " ".join(form.core), _SAME
     if form.kind == "other":
         yield f"plural {form.squeezed}s", _PLURAL
         if form.squeezed.endswith("s"):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-Kind = Literal["person", "organization", "place", "other"]
+Kind = Literal["person", "organization", "place", "other", "any"]
 Words = tuple[str, ...]
 
 _ARTICLES = frozenset({"the", "a", "an"})
@@ -88,6 +88,18 @@ _ROMAN = re.compile(r"(?=[ivx]{2})x{0,2}(ix|iv|v?i{0,3})")
 _ARTICLE = re.compile(r"(the|an?)\s+", re.IGNORECASE)
 _ASIDE = re.compile(r"""\s*(?:\([^()]*\)|"[^"]*"|“[^”]*”)""")
 _POSSESSIVE = re.compile("['’]s?$")
+_WORD = r"(?:[^\W\d_a-z][\w'’.\-]*|al|bin|da|de|del|den|der|di|du|el|ibn|la|le|of|van|von)"
+_PERSON = re.compile(rf"{_WORD}(?:,? {_WORD}){{1,6}}\.?")
+_THINGS = frozenset(
+    "academy agency airlines airport army assembly association authority bank bay board bureau"
+    " center centre church city club college commission committee company computer conference"
+    " congress council county court department district empire federation festival forum foundation"
+    " group holding holdings hospital house industries institute international island islands"
+    " journal kingdom lake league library ministry mount mountain mountains museum navy of office"
+    " organisation organization party peoples police prize republic research river royal school"
+    " sea service shipping society state states street technologies technology the theater theatre"
+    " treaty tribunal union united university valley war".split()
+) - {"of"}
 _INITIALS_LAST = re.compile(
     r"(?P<surname>.*[^\W\d_][a-z].*)\s(?P<initials>(?:[A-Z]\.\s?){2,3}|[A-Z]{2,3})"
 )
@@ -140,6 +152,8 @@ class Form:
 def parse(text: str, kind: Kind) -> Form:
     """Take a name apart by the customs of its kind; a name without letters has no words."""
     bare = _without_asides(text)
+    if kind == "any":
+        kind = _guessed(bare)
     words = _without_article(fold(_surname_last(bare) if kind == "person" else bare))
     if kind == "other" and len(words) > 1 and words[-1] in _LEGAL_FORMS:
         kind = "organization"
@@ -199,6 +213,18 @@ def _join_initials(words: list[str]) -> Words:
 
 def _without_article(words: Words) -> Words:
     return words[1:] if len(words) > 1 and words[0] in _ARTICLES else words
+
+
+def _guessed(text: str) -> Kind:
+    """The kind of a name whose type tells nothing, by its words and its shape."""
+    words = fold(text)
+    if len(words) > 1 and (words[-1] in _LEGAL_FORMS or words[-1] in _ABBREVIATIONS):
+        return "other"  # which a legal form makes an organization
+    if _THINGS & set(words) or any(_is_number(word) for word in words[:-1]):
+        return "organization" if _THINGS & set(words) else "other"
+    if len(words) == 1 or not _PERSON.fullmatch(text.strip()):
+        return "other"
+    return "person"
 
 
 def _without_asides(text: str) -> str:

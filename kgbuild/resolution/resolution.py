@@ -134,7 +134,7 @@ class _Customs:
 
     def describes(self, name: Name) -> bool:
         """Whether a name only describes; a concept ("the heart") may go by such a name."""
-        return self._kind(name.type) != "other" and is_description(name.spelling)
+        return self._kind(name.type) not in {"other", "any"} and is_description(name.spelling)
 
     def most_specific(self, names: Iterable[Name]) -> str:
         counts: Counter[str] = Counter()

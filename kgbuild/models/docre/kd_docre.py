@@ -120,6 +120,14 @@ class KdDocre(RelationSystem):
         )
         return loss if teacher is None else loss + distillation_loss(own, joined(teacher))
 
+    def pretrained(self) -> list[nn.Parameter]:
+        """Return the encoder's parameters and the mixer's, which needs as small a rate.
+
+        Six layers without a way around them do not learn at the rate of the others; the published
+        code makes the same choice.
+        """
+        return [*super().pretrained(), *self.mixer.parameters()]
+
     def _outputs(self, document: GivenDocument, states: "DocumentStates", wanted: Tensor) -> Tensor:
         """Threshold and logits of the wanted pairs (P, 2): (P, 1 + R)."""
         if not len(wanted):

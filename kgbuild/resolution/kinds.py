@@ -58,7 +58,7 @@ _HEAD_ENDS = re.compile(r"[^\w\s-]|\b(?:who|whom|whose|that|which|where|when|of|
 
 
 _TELLS_NOTHING = frozenset(
-    "agent any concept entity item label misc miscellaneous name named node noun object other"
+    "agent any concept entity item label name named node noun object other"
     " resource subject term thing topic unknown".split()
 )
 

@@ -28,6 +28,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 from kgbuild.embeddings import Embedder
 from kgbuild.ontology import Ontology
@@ -87,7 +88,7 @@ def repeated(path: Path) -> Iterator[Record]:
                 yield Record(row["source"], entity["kb_id"], entity["type"], name, row["text"])
 
 
-def _lines(path: Path) -> Iterator[dict]:
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
     with gzip.open(path, "rt", encoding="utf-8") as file:
         yield from map(json.loads, file)
 
@@ -191,8 +192,8 @@ def show(title: str, records: Sequence[Record], options: argparse.Namespace) -> 
     for line in (*table(records, found), namesakes(records, found)):
         sys.stdout.write("\t".join(line) + "\n")
     if options.errors:
-        for line in errors(records, found):
-            sys.stdout.write(line + "\n")
+        for error in errors(records, found):
+            sys.stdout.write(error + "\n")
 
 
 def errors(records: Sequence[Record], found: set[Pair]) -> Iterator[str]:

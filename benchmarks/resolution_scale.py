@@ -46,7 +46,7 @@ Peer = Callable[[Sequence[str], Vectors], Iterable[Sequence[int]]]
 def people(count: int, words: Sequence[str], chance: random.Random) -> Iterator[str]:
     """So many different full names."""
     given = [*sorted(SHORT), *(made(words, chance) for _ in range(2_000))]
-    seen = set()
+    seen = set[str]()
     while len(seen) < count:
         name = f"{chance.choice(given).title()} {made(words, chance)} {made(words, chance)}"
         if name not in seen:

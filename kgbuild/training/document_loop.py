@@ -24,7 +24,7 @@ class DocumentPace(Pace):
     warmup: float = 0.06
     checkpoint_minutes: float = 2.0
     report_every: int = 5
-    documents: int = 4
+    documents: int = 2
     """Of a step."""
 
 

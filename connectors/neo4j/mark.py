@@ -6,10 +6,10 @@ shows in the counts, which the server keeps at hand. A property that somebody ha
 
 from typing import NamedTuple
 
-from kgbuild import __version__
 from kgbuild.connectors.neo4j.layout import LOCK, OURS, Layout
 from kgbuild.connectors.neo4j.server import Server
 
+_REVISION = 1  # to be raised when the same graph comes to be written otherwise
 _READ = f"MATCH (mark:{LOCK} {{kgbuildKey: 'mark'}}) RETURN mark.state, mark.nodes, mark.links"
 _LEAVE = f"UNWIND $rows AS row MERGE (mark:{LOCK} {{kgbuildKey: 'mark'}}) SET mark += row"
 _NODES = f"MATCH (n:{OURS}) RETURN count(n)"
@@ -27,7 +27,7 @@ class Mark(NamedTuple):
 def mark_of(server: Server, state: str, layout: Layout) -> Mark:
     """The mark of a graph in this state, if it is what the database holds now."""
     [[nodes]], [[links]] = server.rows(_NODES), server.rows(_LINKS)
-    return Mark(f"{state} {__version__} {layout}" if state else "", nodes, links)
+    return Mark(f"{state} {_REVISION} {layout}" if state else "", nodes, links)
 
 
 def has_mark(server: Server, mark: Mark) -> bool:

@@ -30,7 +30,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from kgbuild.errors import ModelError
 from kgbuild.models.docre.document_encoder import DocumentEncoder
 from kgbuild.models.docre.documents import GivenDocument, PairScores, RelationLabels
 from kgbuild.models.docre.marked_pairs import MarkedPair, PairMarker
@@ -100,8 +99,7 @@ class AdaptedPredicates(RelationSystem):
         options: Options,
     ) -> None:
         super().__init__()
-        if labels is None:
-            raise ModelError("adapted-predicates needs the relation types that it is for")
+        labels = self.needed(labels)
         self.options, self.known = options, labels
         self.encoder = DocumentEncoder(transformer, tokenizer)
         self.descriptions = DocumentEncoder(deepcopy(transformer), tokenizer)

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor
 
-from kgbuild.errors import ModelError
 from kgbuild.models.docre.bilinear import GroupBilinear, LocalizedPairs
 from kgbuild.models.docre.document_encoder import DocumentEncoder
 from kgbuild.models.docre.documents import GivenDocument, PairScores, RelationLabels
@@ -64,8 +63,7 @@ class Atlop(RelationSystem):
         options: Options,
     ) -> None:
         super().__init__()
-        if labels is None:
-            raise ModelError("atlop needs the relation types that it is for")
+        labels = self.needed(labels)
         self.options, self.known = options, labels
         self.encoder = DocumentEncoder(
             transformer, tokenizer, window=options.window, overlap=options.overlap, marked=True

@@ -82,8 +82,7 @@ class GlobalPair(RelationSystem):
         options: Options,
     ) -> None:
         super().__init__()
-        if labels is None:
-            raise ModelError("global-pair needs the relation types that it is for")
+        labels = self.needed(labels)
         if options.sees not in SEES:
             raise ModelError(f"global-pair sees {options.sees!r}; known are {', '.join(SEES)}")
         self.options, self.known = options, labels

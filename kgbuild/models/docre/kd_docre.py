@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor, nn
 
-from kgbuild.errors import ModelError
 from kgbuild.models.docre.axial import AxialMixer
 from kgbuild.models.docre.bilinear import GroupBilinear, LocalizedPairs
 from kgbuild.models.docre.document_encoder import DocumentEncoder
@@ -77,8 +76,7 @@ class KdDocre(RelationSystem):
         options: Options,
     ) -> None:
         super().__init__()
-        if labels is None:
-            raise ModelError("kd-docre needs the relation types that it is for")
+        labels = self.needed(labels)
         self.options, self.known = options, labels
         self.encoder = DocumentEncoder(
             transformer, tokenizer, window=options.window, overlap=options.overlap, marked=True

@@ -95,6 +95,17 @@ class RelationSystem(nn.Module, ABC):
             return torch.zeros_like(odds, dtype=torch.bool)
         return (odds > 0) & (odds >= odds.topk(most, dim=1).values[:, -1:])
 
+    @classmethod
+    def needed(cls, labels: RelationLabels | None) -> RelationLabels:
+        """Return the labels that a closed system is built for.
+
+        Raises:
+            ModelError: There are none.
+        """
+        if labels is None:
+            raise ModelError(f"{cls.system} needs the relation types that it is for")
+        return labels
+
     def columns(self, labels: RelationLabels) -> list[int]:
         """Where each of `labels` stands among those that a closed system knows.
 

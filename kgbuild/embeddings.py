@@ -1,20 +1,17 @@
 """Texts as vectors: all-MiniLM-L6-v2 from the box, or any sentence-transformers model."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from kgbuild.errors import ModelError
-
-if TYPE_CHECKING:
-    from sentence_transformers import SentenceTransformer
 
 Vectors = npt.NDArray[np.float32]
 
@@ -81,23 +78,34 @@ class Embedder:
 
     def _compute(self, texts: list[str]) -> Vectors:
         with self._one_at_a_time:
-            vectors = self._encoder.encode(
-                texts, batch_size=_BATCH, normalize_embeddings=True, show_progress_bar=False
-            )
-        return np.asarray(vectors, dtype="<f4")
+            return np.asarray(self._encode(texts), dtype="<f4")
 
     @cached_property
-    def _encoder(self) -> "SentenceTransformer":
-        from sentence_transformers import SentenceTransformer
+    def _encode(self) -> Callable[[list[str]], Vectors]:
+        if self.model != DEFAULT:
+            return self._of_library()
+        import torch
 
-        source = str(default_folder()) if self.model == DEFAULT else self.model
+        from kgbuild.models.sentences import SentenceEncoder
+
+        found = "cuda" if torch.cuda.is_available() else "cpu"
+        return SentenceEncoder(default_folder(), self._device or found).encode
+
+    def _of_library(self) -> Callable[[list[str]], Vectors]:
+        from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()  # stderr is for what concerns the user
         try:
-            return SentenceTransformer(source, device=self._device)
+            encoder = SentenceTransformer(self.model, device=self._device)
         except (OSError, ValueError) as err:
             raise ModelError(
                 f"embedding model `{self.model}`: cannot be loaded; give the name or the folder of"
                 f" a sentence-transformers model ({_first_line(err)})"
             ) from err
+        return partial(
+            encoder.encode, batch_size=_BATCH, normalize_embeddings=True, show_progress_bar=False
+        )
 
 
 def default_folder() -> Path:

@@ -1,4 +1,6 @@
 import hashlib
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -67,3 +69,24 @@ def test_weights_that_are_not_the_published_ones_are_refused(tmp_path):
 def test_weights_that_are_missing_are_named_in_the_error(tmp_path):
     with pytest.raises(ModelError, match="cannot be read"):
         check_weights(tmp_path / "model.safetensors", "53aa")
+
+
+def test_the_default_model_embeds_as_sentence_transformers_does(embedder):
+    from sentence_transformers import SentenceTransformer
+
+    from kgbuild.embeddings import default_folder
+
+    texts = ["a sailing ship", "Zoë \u2013 née Ångström", "word " * 400, "IBM"]
+    expected = SentenceTransformer(str(default_folder()), device="cpu").encode(
+        texts, normalize_embeddings=True
+    )
+    np.testing.assert_allclose(embedder.embed(texts), expected, atol=1e-5)
+
+
+def test_embedding_by_the_default_model_does_not_import_the_library():
+    code = (
+        "import sys; from kgbuild.embeddings import Embedder; Embedder().embed(['a ship']);"
+        "print('sentence_transformers' in sys.modules, 'transformers' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout.strip(), done.stderr) == ("False False", "")

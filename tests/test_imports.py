@@ -37,7 +37,7 @@ MAY_KNOW = {
     "chunking": RECORDS,
     "decoding": STAGE,
     "resolution": STAGE,
-    "embeddings": RECORDS,
+    "embeddings": RECORDS | {"models"},
     "models": {"errors"},
     "extraction": STAGE | {"chunking", "decoding", "models", "resolution"},
     "ledger": STAGE | {"chunking", "decoding", "resolution"},

@@ -53,7 +53,9 @@ class Neo4j:
         return sorted(map(_as_text, nodes)), sorted(map(_as_text, links))
 
     def empty(self) -> None:
-        self.rows("MATCH (n) DETACH DELETE n")
+        some = "MATCH (n) WITH n LIMIT 10000 DETACH DELETE n RETURN count(*)"
+        while self.rows(some) != [[0]]:  # all at once would need more memory than a server gives
+            pass
         for [name] in self.rows("SHOW CONSTRAINTS YIELD name"):
             self.rows(f"DROP CONSTRAINT {name}")
         for name, type in self.rows("SHOW INDEXES YIELD name, type"):

@@ -11,11 +11,15 @@ indexes, which the peer writes none of. Needs Java and Maven.
 Where the system tells it, the processor time of both client and server is shown as well: on a
 machine that does other work at the same time, it is what can be compared.
 
-Measured so far on two busy cores, where only processor time means anything, in seconds for 1,000
-triples: langchain_neo4j 4.0 (2,000 triples), a first push without vectors 1.5 (2,000) and 0.6
-(10,000), with 384 numbers for each vector 2.5 and 1.8. A second push takes 0.2 in all, whatever the
-size. The two were not measured side by side at 10,000 or above yet; at 2,000, where making indexes
-and warming up weighs most, kgbuild takes 2.7 times less without vectors, 1.6 times less with them.
+Measured on two cores that did other work as well (seconds by the clock, and of processors):
+
+| triples | langchain_neo4j | first push | with vectors | second push | peer / first push | / with vectors |
+|---|---|---|---|---|---|---|
+| 2,000 | 4.8, 8.2 | 4.1, 6.8 | 3.4, 5.1 | 0.3, 0.4 | 1.2, 1.1 | 1.4, 1.6 |
+| 20,000 | 23.4, 25.4 | 7.4, 11.6 | 16.1, 22.8 | 0.1, 0.2 | 3.2, 2.2 | 1.5, 1.1 |
+| 100,000 | 211.6, 168.9 | 29.7, 40.8 | 66.9, 90.8 | 0.1, 0.2 | 7.1, 4.1 | 3.2, 1.9 |
+
+The peer gets slower as the graph grows. At 2,000, making indexes and warming up weighs most.
 """
 
 import argparse

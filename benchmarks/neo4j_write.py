@@ -13,7 +13,7 @@ machine that does other work at the same time, it is what can be compared.
 
 Measured on two cores that did other work as well (seconds by the clock, and of processors):
 
-| triples | langchain_neo4j | first push | with vectors | second push | peer / first push | / with vectors |
+| triples | langchain_neo4j | first push | with vectors | second | peer / first | / with vectors |
 |---|---|---|---|---|---|---|
 | 2,000 | 4.8, 8.2 | 4.1, 6.8 | 3.4, 5.1 | 0.3, 0.4 | 1.2, 1.1 | 1.4, 1.6 |
 | 20,000 | 23.4, 25.4 | 7.4, 11.6 | 16.1, 22.8 | 0.1, 0.2 | 3.2, 2.2 | 1.5, 1.1 |

@@ -104,6 +104,7 @@ def fine_tune(
     device: str = "auto",
     seed: int = 13,
     progress: Progress | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Tuned:
     """Train a model on annotated records; a run that was killed goes on.
 
@@ -117,6 +118,7 @@ def fine_tune(
         device: Where to run.
         seed: Of everything that is drawn.
         progress: Is told how it goes.
+        clock: Seconds.
 
     Raises:
         DocumentError: A file is no set of records, or there is nothing to learn in them.
@@ -133,11 +135,11 @@ def fine_tune(
     torch.manual_seed(seed)
     yardstick = Yardstick(held_out, training)
     progress.stage("Measuring before training")
-    started = time.monotonic()
+    started = clock()
     before = yardstick.measure(ready, start.settings)
-    cost = (time.monotonic() - started) / len(held_out)
+    cost = (clock() - started) / len(held_out)
     some = _some(held_out, seed, 0.1 * 60 * minutes / _MEASUREMENTS / cost)
-    trainer = _trainer(start, out / STATE, minutes, seed, training)
+    trainer = _trainer(start, out / STATE, minutes, seed, training, clock)
     _train(
         trainer,
         training,
@@ -217,7 +219,12 @@ def _joint(start: Start, device: str) -> JointModel:
 
 
 def _trainer(
-    start: Start, state: Path, minutes: float, seed: int, records: Sequence[Record]
+    start: Start,
+    state: Path,
+    minutes: float,
+    seed: int,
+    records: Sequence[Record],
+    clock: Callable[[], float],
 ) -> Trainer:
     longest = sum(Mix().words) / 2
     words = sum(len(record.text.split()) for record in records)
@@ -229,7 +236,7 @@ def _trainer(
         examples=max(_FEWEST_EXAMPLES, int(_PASSES * words / longest)),
         seed=seed,
     )
-    return Trainer(start.network, start.prompter, schedule, state)
+    return Trainer(start.network, start.prompter, schedule, state, clock)
 
 
 def _max_tokens(start: Start) -> int:

@@ -26,7 +26,7 @@ from kgbuild.datatypes import Entity, Triple
 from kgbuild.errors import QueryError
 from kgbuild.ingestion import DocumentExtractor, Ingestion, IngestReport
 from kgbuild.known import read_known
-from kgbuild.ledger import Ledger, assemble, judgements, known, names, only_writer, set_known
+from kgbuild.ledger import Ledger, assemble, only_writer, resolve_names, set_known
 from kgbuild.literals import literal
 from kgbuild.ontology import Ontology
 from kgbuild.progress import Progress, Silent
@@ -362,6 +362,14 @@ class KnowledgeGraph:
 
         return fingerprint_of(self._settings.model, self.ontology, self._settings.relations)
 
+    @property
+    def _resolver(self) -> str:
+        """By what names are resolved: the rules and the vectors."""
+        from kgbuild import __version__
+
+        embedder = self._embedder
+        return f"{__version__} {type(embedder).__qualname__} {getattr(embedder, 'model', '')}"
+
     def _writing(self) -> AbstractContextManager[None]:
         return only_writer(self.folder / "ledger.lock")
 
@@ -380,17 +388,8 @@ class KnowledgeGraph:
     def _update(self, ontology: Ontology, progress: Progress) -> None:
         """Bring the graph in step with the ledger, and the store with the graph."""
         if self._is_stale(ontology):
-            from kgbuild.resolution import resolve
-
             progress.stage("Resolving names")
-            found = names(self._ledger.database, ontology)
-            resolution = resolve(
-                found,
-                ontology,
-                embed=self._embedder.embed,
-                judgements=judgements(self._ledger),
-                known=known(self._ledger),
-            )
+            resolution = resolve_names(self._ledger, ontology, self._embedder.embed, self._resolver)
             progress.stage("Building the graph")
             assemble(self._ledger.database, ontology, resolution)
         if self._settings.store:

@@ -133,7 +133,8 @@ def test_an_empty_ledger_has_no_graph(tmp_path):
 
 def cluster(names):
     aliases = {name.text for name in names} - {names[0].text}
-    return Cluster(tuple(names), names[0].text, names[0].type, tuple(aliases))
+    types = tuple(name.type for name in names)
+    return Cluster(tuple(names), names[0].text, names[0].type, tuple(aliases), types)
 
 
 class graph_of:

@@ -115,7 +115,7 @@ def test_ids_are_readable_and_one_to_one():
 
 
 def cluster(type, name, document):
-    return Cluster((Name(document, type, name, 1),), name, type, ())
+    return Cluster((Name(document, type, name, 1),), name, type, (), (type,))
 
 
 def test_each_thread_reads_on_its_own(ledger):
@@ -147,7 +147,7 @@ def test_a_ledger_of_a_newer_version(tmp_path):
     Ledger.open(tmp_path).close()
     with sqlite3.connect(tmp_path / FILE_NAME) as newer:
         newer.execute("PRAGMA user_version = 99")
-    with pytest.raises(StoreError, match="has format 99, not 3; update kgbuild"):
+    with pytest.raises(StoreError, match="has format 99, not 4; update kgbuild"):
         Ledger.open(tmp_path)
 
 

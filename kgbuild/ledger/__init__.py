@@ -2,8 +2,8 @@
 
 `ledger.py` has its tables and records documents (`quotes.py` picks the words to show as evidence);
 `judgements.py` keeps what people have decided on entities, `known.py` what they knew before;
-`assembly.py` computes the graph from all this, every time anew; `database.py` is SQLite, opened
-with care.
+`resolving.py` brings the clusters of names up to date, `assembly.py` computes the graph from all
+this, every time anew; `database.py` is SQLite, opened with care.
 """
 
 from kgbuild.ledger.assembly import assemble, names
@@ -11,6 +11,7 @@ from kgbuild.ledger.database import Database, Row, only_writer
 from kgbuild.ledger.judgements import add_judgements, judgements, remove_judgement
 from kgbuild.ledger.known import known, set_known
 from kgbuild.ledger.ledger import FILE_NAME, DocumentState, Ledger
+from kgbuild.ledger.resolving import resolve_names
 
 __all__ = [
     "FILE_NAME",
@@ -25,5 +26,6 @@ __all__ = [
     "names",
     "only_writer",
     "remove_judgement",
+    "resolve_names",
     "set_known",
 ]

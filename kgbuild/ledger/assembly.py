@@ -10,7 +10,7 @@ arrival, so that the same documents give the same graph.
 import json
 import secrets
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from math import prod
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -27,10 +27,12 @@ SCORE_DIGITS = 6
 _NOTHING = (None, None, None)
 
 
-def names(database: Database, ontology: Ontology) -> Iterator["Name"]:
-    """The names of things in each document and how often they occur, in a fixed order."""
+def names(
+    database: Database, ontology: Ontology, documents: Collection[str] | None = None
+) -> Iterator["Name"]:
+    """The names of things in each document, or in these, and how often they occur; in an order."""
     _prepare_types(database, ontology)
-    return names_of(database, ontology)
+    return names_of(database, ontology, documents)
 
 
 def assemble(database: Database, ontology: Ontology, resolution: "Resolution") -> None:
@@ -50,6 +52,8 @@ def assemble(database: Database, ontology: Ontology, resolution: "Resolution") -
         _set(database, "version", secrets.token_hex(8))
         _forget_the_past(database)
         _drop_temporary(database)
+        _set(database, "assembled", str(database.value("SELECT max(key) FROM documents") or 0))
+        database.execute("DELETE FROM reconsidered")
         database.execute("DELETE FROM meta WHERE key = 'dirty'")
     database.shrink_log()
 
@@ -117,11 +121,11 @@ def _insert_entities(database: Database, clusters: Sequence["Cluster"]) -> None:
         ),
     )
     database.insert_many(
-        "INSERT INTO clusters SELECT key, ?, ?, ? FROM documents WHERE id = ? AND current",
+        "INSERT INTO clusters SELECT key, ?, ?, ?, ?, ? FROM documents WHERE id = ? AND current",
         (
-            (name.type, name.text, key, name.document_id)
+            (name.type, name.text, key, name.count, known_as, name.document_id)
             for key, (_, cluster) in identified
-            for name in cluster.names
+            for name, known_as in zip(cluster.names, cluster.known_as, strict=True)
         ),
     )
 
@@ -136,9 +140,12 @@ def _mention_count(cluster: "Cluster") -> int:
 
 def _insert_decisions(database: Database, resolution: "Resolution") -> None:
     database.insert_many(
-        "INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            (d.kind, *d.left.key, *(d.right.key if d.right else _NOTHING), d.score, d.reason)
+            (
+                *(d.kind, *d.left.key, *(d.right.key if d.right else _NOTHING)),
+                *(d.score, d.reason, d.local),
+            )
             for d in resolution.decisions
         ),
     )

@@ -33,6 +33,7 @@ def add_judgements(
                 "INSERT INTO judged_names VALUES (?, ?, ?, ?, ?)",
                 ((number, right, *key) for right, keys in enumerate(sides) for key in keys),
             )
+            _reconsider(ledger, number)
             numbers.append(number)
         ledger.set("dirty", "1")
     return numbers
@@ -41,6 +42,16 @@ def add_judgements(
 def remove_judgement(ledger: Ledger, number: int) -> None:
     """Forget that it was ever given."""
     with ledger.database.transaction():
+        _reconsider(ledger, number)
         ledger.database.execute("DELETE FROM judged_names WHERE judgement = ?", (number,))
         ledger.database.execute("DELETE FROM judgements WHERE number = ?", (number,))
         ledger.set("dirty", "1")
+
+
+def _reconsider(ledger: Ledger, number: int) -> None:
+    """Note for the next resolution that what these names mean may have changed."""
+    ledger.database.execute(
+        "INSERT OR IGNORE INTO reconsidered"
+        " SELECT document, type, name FROM judged_names WHERE judgement = ?",
+        (number,),
+    )

@@ -36,3 +36,4 @@ def set_known(ledger: Ledger, things: Sequence["Known"]) -> None:
             ),
         )
         ledger.set("dirty", "1")
+        ledger.set("resolver", "")  # all names are to be resolved anew

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FILE_NAME = "ledger.sqlite"
 _APPLICATION_ID = 0x6B676264  # "kgbd", in the header of the file
-_VERSION = 3
+_VERSION = 4
 
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -103,6 +103,8 @@ CREATE TABLE clusters (
     type TEXT NOT NULL,
     name TEXT NOT NULL,
     entity INTEGER NOT NULL,
+    mentions INTEGER NOT NULL,
+    known_as TEXT NOT NULL,  -- the type as which other documents may meet it; empty: not at all
     PRIMARY KEY (document, type, name)
 ) WITHOUT ROWID;
 CREATE INDEX clusters_entity ON clusters (entity);
@@ -115,7 +117,8 @@ CREATE TABLE decisions (  -- the machine's
     right_type TEXT,
     right_name TEXT,
     score REAL NOT NULL,
-    reason TEXT NOT NULL
+    reason TEXT NOT NULL,
+    local INTEGER NOT NULL  -- 1: depends on nothing but one document
 );
 CREATE TABLE known (  -- things known before any document was read
     id TEXT NOT NULL,
@@ -135,6 +138,12 @@ CREATE TABLE judged_names (
     type TEXT NOT NULL,
     name TEXT NOT NULL,
     PRIMARY KEY (judgement, "right", document, type, name)
+) WITHOUT ROWID;
+CREATE TABLE reconsidered (  -- names whose judgements have changed since the last assembly
+    document TEXT NOT NULL,
+    type TEXT NOT NULL,
+    name TEXT NOT NULL,
+    PRIMARY KEY (document, type, name)
 ) WITHOUT ROWID;
 CREATE TABLE triples (
     key INTEGER PRIMARY KEY,  -- in order of head, type, tail, value, datatype

@@ -1,7 +1,8 @@
 """The names in each document, with what the document says around them."""
 
+import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,8 @@ _NAMES = f"""
     )
     FROM documents d JOIN mentions m ON m.document = d.key
     JOIN temp.entity_types t ON t.type = m.type AND t.thing
-    WHERE d.current GROUP BY d.id, m.type, m.text ORDER BY d.id, m.type, m.text
+    WHERE d.current AND (:every OR d.id IN (SELECT value FROM json_each(:documents)))
+    GROUP BY d.id, m.type, m.text ORDER BY d.id, m.type, m.text
 """  # noqa: S608  # our own number
 _RELATIONS = """
     SELECT r.type, h.type, h.text, t.type, t.text
@@ -37,11 +39,14 @@ _RELATIONS = """
 _Thing = tuple[str, str]  # type and text
 
 
-def names_of(database: Database, ontology: Ontology) -> Iterator["Name"]:
-    """The names of things and how often they occur, in a fixed order."""
+def names_of(
+    database: Database, ontology: Ontology, documents: Collection[str] | None
+) -> Iterator["Name"]:
+    """The names of things in some documents or all and how often they occur, in a fixed order."""
     from kgbuild.resolution import Name
 
-    for key, rows in groupby(database.rows(_NAMES), key=lambda row: row[0]):
+    asked = {"every": documents is None, "documents": json.dumps([*(documents or ())])}
+    for key, rows in groupby(database.rows(_NAMES, asked), key=lambda row: row[0]):
         neighbours, values = _said(database, ontology, key)
         for _, id, type, text, count, _, context in rows:
             around = frozenset(neighbours.get((type, text), ()))

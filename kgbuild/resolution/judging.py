@@ -1,6 +1,6 @@
 """What people have decided or knew before: names with one label are one thing, with two two."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 from kgbuild.resolution.records import MEMORY, Judgement, Key, Known, Name
 
@@ -30,12 +30,11 @@ def labels_of(judgements: Iterable[Judgement], known: Iterable[Known] = ()) -> d
     return {name: number for number, names in enumerate(ordered, 1) for name in names}
 
 
-def remembered(labels: Mapping[Key, int], names: Iterable[Name]) -> dict[Name, int]:
+def remembered(labels: Mapping[Key, int], here: Container[Key]) -> dict[Name, int]:
     """Judged or known names that no document has now, each thing's in a document of its own.
 
     They keep what people have decided through documents that are changed, renamed or removed.
     """
-    here = {name.key for name in names}
     return {
         Name(document if _is_memory(document) else f"{MEMORY}{label:09}", type, text, 0): label
         for (document, type, text), label in labels.items()

@@ -1,9 +1,9 @@
 """Which of many names mean one thing: the same steps for one document and for all of them."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations, product, starmap
+from itertools import chain, combinations, product, starmap
 
 from kgbuild.resolution.clustering import Pair, Partition, average_linkage
 from kgbuild.resolution.matching import (
@@ -81,11 +81,22 @@ class Linker:
         """Pairs of nodes that share a key and are alike, each once."""
         blocks = defaultdict(list)
         for i, node in enumerate(self._nodes):
-            for key in (*spellings(node.form), *neighbourhoods(node.form)):
+            for key in meeting_points(node.form):
                 blocks[key].append(i)
-        for pair in _pairs(blocks.values()):
+        for pair in self._pairs(blocks.values()):
             if match := self.match(*pair):
                 yield pair, match
+
+    def _pairs(self, blocks: Iterable[list[int]]) -> set[Pair]:
+        """All pairs of a small block; in a large one each member with those that follow it."""
+        pairs: set[Pair] = set()
+        for block in blocks:
+            if not is_large({self._nodes[i].form for i in block}):
+                pairs.update(combinations(block, 2))
+            else:
+                for start in range(1, 5):
+                    pairs.update(zip(block, block[start:], strict=False))
+        return pairs
 
     def match(self, i: int, j: int) -> Match | None:
         """Why two nodes are alike, if they are."""
@@ -184,13 +195,11 @@ class Linker:
         }
 
 
-def _pairs(blocks: Iterable[list[int]]) -> set[Pair]:
-    """All pairs of a small block; in a large one each member with those that follow it."""
-    pairs: set[Pair] = set()
-    for block in blocks:
-        if len(block) <= _BLOCK:
-            pairs.update(combinations(block, 2))
-        else:
-            for start in range(1, 5):
-                pairs.update(zip(block, block[start:], strict=False))
-    return pairs
+def meeting_points(form: Form) -> Iterator[str]:
+    """Keys of the blocks in which a name meets those that may be alike."""
+    return chain(spellings(form), neighbourhoods(form))
+
+
+def is_large(block: Collection[Form]) -> bool:
+    """Whether the names in a block are too many to be compared each with each."""
+    return len(block) > _BLOCK

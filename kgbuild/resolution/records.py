@@ -1,8 +1,8 @@
 """What goes into resolution and what comes out of it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +55,8 @@ class Cluster:
         name: The canonical spelling.
         type: The most specific among the types of the names.
         aliases: The other spellings, sorted.
+        known_as: Of each name the type as which it may be met in other documents; empty if it is
+            short for another and bound to its own.
         known: The id of the known thing that it is, or empty.
     """
 
@@ -62,6 +64,7 @@ class Cluster:
     name: str
     type: str
     aliases: tuple[str, ...]
+    known_as: tuple[str, ...]
     known: str = ""
 
 
@@ -73,6 +76,7 @@ class Decision:
         left: One of the names that the decision is about; where it shortens another, the short one.
         right: None for a name that is left out.
         score: How likely it is, before looking at anything else, that they mean one thing.
+        local: Whether it depends on nothing but the one document.
     """
 
     kind: Literal["merge", "keep apart", "leave out"]
@@ -80,6 +84,7 @@ class Decision:
     right: Name | None
     score: float
     reason: str
+    local: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,3 +132,19 @@ class Resolution:
     clusters: tuple[Cluster, ...]
     decisions: tuple[Decision, ...]
     left_out: tuple[Name, ...]
+
+    @classmethod
+    def of(cls, clusters: Iterable[Cluster], decisions: Iterable[Decision]) -> Self:
+        """Sorted by content."""
+        decided = {(*_by_content(one), one.local): one for one in decisions}
+        ordered = tuple(decided[content] for content in sorted(decided))
+        return cls(
+            tuple(sorted(clusters, key=lambda cluster: cluster.names)),
+            ordered,
+            tuple(sorted(one.left for one in ordered if one.kind == "leave out")),
+        )
+
+
+def _by_content(decision: Decision) -> tuple[str, Key, Key | tuple[()], float, str]:
+    right = decision.right.key if decision.right else ()
+    return decision.kind, decision.left.key, right, decision.score, decision.reason

@@ -85,9 +85,9 @@ def senses(form: Form, settings: Sequence[Setting], likeness: "Likeness") -> lis
 
     def apart(i: int, j: int) -> bool:
         a, b = settings[telling[i]], settings[telling[j]]
-        close = likeness.between([a.passage], [b.passage])
-        alike = a.neighbours & b.neighbours or (close is not None and close > _RELATED)
-        return differ(a.values, b.values) and not alike  # documents err, and so do models
+        if not differ(a.values, b.values) or a.neighbours & b.neighbours:
+            return False
+        return not likeness.is_close(a.passage, b.passage)  # documents err, and so do models
 
     n = len(telling)
     scores = {(i, j): score(i, j) for i in range(n) for j in range(i + 1, n)}
@@ -129,10 +129,9 @@ class Likeness:
         self._row = {text: i for i, text in enumerate(texts)}
         self._vectors = embed(texts) if embed and texts else np.zeros((0, 0), dtype=np.float32)
 
-    def between(self, a: Sequence[str], b: Sequence[str]) -> float | None:
-        """The mean of those between two groups, if there are any."""
-        found = [self.of(x, y) for x, y in product(a, b) if x in self._row and y in self._row]
-        return mean(found) if found else None
+    def is_close(self, a: str, b: str) -> bool:
+        """Whether two passages are known to speak of one thing."""
+        return a in self._row and b in self._row and self.of(a, b) > _RELATED
 
     def of(self, a: str, b: str) -> float:
         """Cosine of two passages; 1, as if they were one, where nothing is known of them."""

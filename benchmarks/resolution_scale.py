@@ -140,8 +140,7 @@ def semhash(texts: Sequence[str], vectors: Vectors) -> Iterable[Sequence[int]]:
     index = SemHash.from_embeddings(vectors, list(texts), model=None)
     groups = defaultdict(list)
     for record in index.self_deduplicate(threshold=THRESHOLD).filtered:
-        if record.duplicates:
-            groups[str(record.duplicates[0][0])].append(number[str(record.record)])
+        groups[str(record.duplicate_of)].append(number[str(record.record)])
     return [[number[kept], *rest] for kept, rest in groups.items()]
 
 

@@ -327,13 +327,22 @@ def test_people_born_in_different_years_are_two():
     assert passages("person", *born, embed=None) == [{"0"}, {"1"}]
 
 
-def test_places_in_different_states_are_two():
-    found = passages(
-        "place",
-        "In [Newtown], Ohio, it rained.",
+@pytest.mark.parametrize(
+    "other",
+    [
         "In [Newtown], a town in Kansas, it rained.",
-    )
-    assert found == [{"0"}, {"1"}]
+        "It rained around [Newtown] in north-east Texas.",
+        "[Newtown] is the second city of Ireland.",
+        "Rain fell on [Newtown], Australia.",
+    ],
+)
+def test_places_in_different_states_or_countries_are_two(other):
+    assert passages("place", "In [Newtown], Ohio, it rained.", other) == [{"0"}, {"1"}]
+
+
+def test_a_list_of_places_says_nothing_of_where_they_are():
+    texts = "From [Newtown], France and Spain came rain.", "In [Newtown], Ohio, it rained."
+    assert passages("place", *texts) == [{"0", "1"}]
 
 
 def test_what_shares_a_neighbour_is_one_in_whatever_context():

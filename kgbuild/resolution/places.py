@@ -30,6 +30,19 @@ _STATES = """
     tennessee: tn, tenn; texas: tx, tex; utah: ut; vermont: vt; virginia: va; wisconsin: wi,
     wis; wyoming: wy; british columbia: bc; ontario: ont; new south wales: nsw
 """
+_OTHER_COUNTRIES = (
+    "afghanistan|albania|algeria|angola|argentina|armenia|australia|austria|azerbaijan|bahrain"
+    "|barbados|belgium|belize|bhutan|bolivia|bulgaria|cameroon|canada|chile|colombia|costa rica"
+    "|croatia|cuba|cyprus|denmark|ecuador|egypt|el salvador|eritrea|estonia|fiji|finland|france"
+    "|gabon|guatemala|guyana|haiti|honduras|hungary|iceland|india|iraq|israel|italy|jamaica|jordan"
+    "|kazakhstan|kenya|kosovo|kuwait|kyrgyzstan|laos|latvia|liberia|libya|lithuania|luxembourg"
+    "|madagascar|malaysia|mali|malta|mauritius|mexico|moldova|mongolia|montenegro|morocco"
+    "|mozambique|namibia|nepal|nicaragua|nigeria|norway|oman|pakistan|panama|papua new guinea"
+    "|paraguay|peru|philippines|poland|portugal|qatar|romania|rwanda|scotland|senegal|serbia"
+    "|sierra leone|singapore|slovakia|slovenia|somalia|spain|sudan|suriname|sweden|switzerland"
+    "|syria|tajikistan|tanzania|tunisia|turkmenistan|uganda|ukraine|uruguay|uzbekistan|venezuela"
+    "|wales|england|yemen"
+).split("|")
 _CITIES = """
     new york city: nyc, city of new york; washington dc: dc, district of columbia, washington d
     c; los angeles: la; philadelphia: philly; beijing: peking; guangzhou: canton; nanjing:
@@ -65,3 +78,15 @@ def _first_of_each(*tables: str) -> dict[str, str]:
 
 PLACE = _first_of_each(_COUNTRIES, _STATES, _CITIES)
 STATE = _first_of_each(_STATES)
+COUNTRY = _first_of_each(_COUNTRIES) | {name: name for name in _OTHER_COUNTRIES}
+_PARTS = dict.fromkeys(("england", "scotland", "wales"), "united kingdom")
+_ABROAD = {"british columbia": "canada", "ontario": "canada", "new south wales": "australia"}
+
+
+def regions(name: str) -> dict[str, str]:
+    """The state and the country that a name, in any case, says a place is in."""
+    folded = name.casefold()
+    if folded in STATE:
+        state = STATE[folded]
+        return {"state": state, "country": _ABROAD.get(state, "united states")}
+    return {"country": _PARTS.get(COUNTRY[folded], COUNTRY[folded])} if folded in COUNTRY else {}

@@ -17,7 +17,7 @@ import numpy as np
 from kgbuild.resolution.clustering import Partition, average_linkage
 from kgbuild.resolution.matching import Match
 from kgbuild.resolution.names import Form, Kind
-from kgbuild.resolution.places import STATE
+from kgbuild.resolution.places import COUNTRY, STATE, regions
 from kgbuild.resolution.records import Embed, Name
 
 _UNRELATED: dict[tuple[Kind, int], float] = {
@@ -36,8 +36,21 @@ _AROUND = 200  # characters of a passage on either side of the name that are loo
 _VOWEL = re.compile("[aeiouy]|[^a-z]")
 _BORN = re.compile(r"\bborn\b[^.;()]{0,40}?\b(1[0-9]{3}|20[0-9]{2})\b")
 _LIVED = re.compile(r"^[^.;()]{0,3}\(\D{0,30}(1[0-9]{3}|20[0-9]{2})\s*[-–—]")
-_STATES = "|".join(name.upper() if len(name) == 2 else name.title() for name in sorted(STATE))
-_WITHIN = re.compile(rf"^,\s+(?:an?\s[^.;()]{{,40}}?)?\b({_STATES})\b")
+_STATES, _COUNTRIES, _REGIONS = (
+    "|".join(name.upper() if len(name) == 2 else name.title() for name in sorted(names))
+    for names in (STATE, COUNTRY, {*STATE, *COUNTRY})
+)
+_WITHIN = [
+    re.compile(pattern)
+    for pattern in (
+        # "Paris, Texas"; "Paris, a town in Lamar County, Texas"; not "Georgia, Armenia and Turkey"
+        rf"^,\s+(?:an?\s[^.;()]{{0,40}}?)?\b({_STATES})\b",
+        rf"^,\s+(?:an?\s[^.;()]{{0,40}}?)?\b({_COUNTRIES})\b(?!\s*(?:,|and\b|or\b|&))",
+        # "Springfield is the capital of Illinois"; "Paris in north-east Texas"
+        rf"^\s(?:(?:is|was)\s(?:the|an?)\s)?(?:[a-z-]+\s){{0,3}}(?:in|of)\s(?:the\s)?"
+        rf"(?:[a-z-]+\s){{0,2}}({_REGIONS})\b",
+    )
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,12 +178,14 @@ def _passage(name: Name, kind: Kind) -> str:
 
 
 def _stated(context: str, text: str, kind: Kind) -> dict[str, str]:
-    """What a passage says outright: when a person was born, in which state a place is."""
+    """What a passage says outright: when a person was born, where a place is."""
     _, found, after = context.partition(text)
     if not found:
         return {}
     if kind == "person":
         born = _LIVED.search(after) or _BORN.search(after[:80])
         return {"born": born[1]} if born else {}
-    within = _WITHIN.search(after) if kind == "place" else None
-    return {"in": STATE[within[1].casefold()]} if within else {}
+    if kind != "place" or text.casefold() in COUNTRY:
+        return {}
+    within = next(filter(None, (pattern.search(after) for pattern in _WITHIN)), None)
+    return regions(within[1]) if within else {}

@@ -68,7 +68,7 @@ class FileStore:
         if self.path.is_dir() or not self.path.absolute().parent.is_dir():
             raise StoreError(f"{path}: is a folder or lies in none; choose another path")
 
-    def write(self, graph: ReadableGraph, *, repair: bool = False) -> Difference:  # noqa: ARG002
+    def write(self, graph: ReadableGraph, *, repair: bool = False) -> Difference:  # noqa: ARG002  # is always whole
         """Write the file anew, in any case; until that is done, the old one stays."""
         with self._beside(graph) as part:
             difference = _difference(part, self.path)

@@ -34,6 +34,19 @@ def run(capsys) -> Callable[..., Outcome]:
     return run_main
 
 
+@pytest.fixture
+def file(tmp_path):
+    """Write a file: `file("a.txt", "text")`."""
+
+    def write(name: str, content: str | bytes) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
+
+
 @pytest.fixture(scope="session")
 def neo4j_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of an empty Neo4j: that of NEO4J_URI, else of a server of our own."""

@@ -117,7 +117,7 @@ class GraphExtractor:
         """The same, in a thread of its own."""
         return await run_in_executor(config, self.process_response, document)
 
-    def _convert(self, reading: Reading, source: Document) -> Any:  # noqa: ANN401
+    def _convert(self, reading: Reading, source: Document) -> Any:  # noqa: ANN401  # a GraphDocument
         allowed = [triple for triple in reading.triples if self._allows(triple)]
         nodes = {
             entity.id: self._classes.node(

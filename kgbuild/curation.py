@@ -4,6 +4,7 @@ A decision is kept by the names that the entities have when it is given, and not
 by it: the graph is computed from what the documents say and from the decisions that hold.
 """
 
+import json
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from kgbuild.connectors.embedded import EmbeddedGraph
 from kgbuild.datatypes import Entity
 from kgbuild.errors import QueryError
 from kgbuild.ledger import add_judgements, judgements, known, remove_judgement
-from kgbuild.resolution import Judgement, Key, Name, labels_of
+from kgbuild.resolution import Judgement, Key, Name, labels_of, things_of
 
 UNCERTAIN = (0.3, 0.9)  # what scores from the one to below the other is worth a look
 
@@ -53,6 +54,7 @@ class Question:
     Attributes:
         left: The entity that the left name is of; it may be that of the right name, too.
         score: How likely the machine finds it.
+        keys: Where the two names are from.
     """
 
     left: Entity
@@ -61,6 +63,7 @@ class Question:
     right_name: str
     score: float
     reason: str
+    keys: tuple[Key, Key]
 
     @property
     def are_one(self) -> bool:
@@ -163,19 +166,23 @@ class Curation:
 
     def entity_of(self, key: Key) -> Entity:
         """The entity that a document means by a name."""
-        id = self._ledger.database.value(
+        return self._graph_entity(self._id_of(key) or "")
+
+    def _id_of(self, key: Key) -> str | None:
+        id: str | None = self._ledger.database.value(
             "SELECT e.id FROM documents d JOIN clusters c ON c.document = d.key"
             " JOIN entities e ON e.key = c.entity"
             " WHERE d.current AND (d.id, c.type, c.name) = (?, ?, ?)",
             key,
         )
-        return self._graph_entity(id)
+        return id
 
     def questions(self, limit: int | None = None) -> list[Question]:
         """What the machine is unsure of, the most uncertain first; each pair of things once."""
         found: dict[tuple[str, ...], Question] = {}
         label = labels_of(judgements(self._ledger))
-        for left, right, question in self._doubts():
+        for question in self._doubts():
+            left, right = question.keys
             if left in label and label[left] == label.get(right):
                 continue
             pair = sorted([question.left.id, question.right.id])
@@ -189,22 +196,37 @@ class Curation:
         return list(found.values())
 
     def answer(self, answers: Iterable[tuple[Question, bool]]) -> list[int]:
-        """Keep what people say to questions; the numbers of the decisions."""
+        """Keep what people say to questions; the numbers of the decisions.
+
+        Raises:
+            QueryError: A question is no longer open, as its documents have changed.
+        """
         given = [(same, *self._sides(question)) for question, same in answers]
         return add_judgements(self._ledger, given) if given else []
 
     def _sides(self, question: Question) -> tuple[_Side, _Side]:
-        if not question.are_one:
-            return self._side(question.left), self._side(question.right)
-        names = list(self._names(question.left))
+        """Of the two things as they are now: documents may have changed since it was asked."""
+        ids = [self._id_of(key) for key in question.keys]
+        if None in ids:
+            names = f"'{question.left_name}' and '{question.right_name}'"
+            raise QueryError(f"the documents with {names} have changed meanwhile; review again")
+        left, right = (self._side(self._graph_entity(id)) for id in ids if id)
+        if left != right:
+            return left, right
         wanted = _folded(question.left_name)
-        left = frozenset(name.key for name in names if _folded(name.text) == wanted)
-        return left, self._side(question.left) - left
+        out = frozenset(key for key in left if _folded(key[2]) == wanted)
+        return out, left - out
 
     def _side(self, entity: Entity) -> _Side:
-        """Its names in documents, and those under which it was known before."""
-        before = (one.keys for one in known(self._ledger) if one.id == entity.id)
-        return frozenset(name.key for name in self._names(entity)).union(*before)
+        """Its names in documents, and those under which it was known or decided on before."""
+        things = known(self._ledger)
+        before = frozenset[Key]().union(*(one.keys for one in things if one.id == entity.id))
+        judged = self._ledger.database.value(
+            "SELECT judged FROM entities WHERE id = ? AND judged <> ''", (entity.id,)
+        )
+        if judged:
+            before |= things_of(judgements(self._ledger), things)[tuple(json.loads(judged))]
+        return before.union(name.key for name in self._names(entity))
 
     def _names(self, entity: Entity) -> Iterator[Name]:
         """By document, type and text."""
@@ -227,7 +249,7 @@ class Curation:
         )
         return (MachineDecision(*row) for row in rows)
 
-    def _doubts(self) -> Iterator[tuple[Key, Key, Question]]:
+    def _doubts(self) -> Iterator[Question]:
         rows = self._ledger.database.rows(
             f"SELECT * FROM ({_DECIDED}) WHERE score >= ? AND score < ?"  # noqa: S608
             " AND left_id IS NOT NULL AND right_id IS NOT NULL"
@@ -237,7 +259,7 @@ class Curation:
         for _, *names, score, reason, left_id, right_id in rows:
             left, right = names[:3], names[3:]
             ends = (self._graph_entity(left_id), left[2], self._graph_entity(right_id), right[2])
-            yield tuple(left), tuple(right), Question(*ends, score, reason)
+            yield Question(*ends, score, reason, (tuple(left), tuple(right)))
 
     def _graph_entity(self, id: str) -> Entity:
         return next(self._graph.entities(id))

@@ -383,7 +383,8 @@ class KnowledgeGraph:
             self._update(self.ontology, Silent())
 
     def _is_stale(self, ontology: Ontology) -> bool:
-        return self._ledger.dirty or self._ledger.get("ontology") != ontology.to_yaml()
+        made_with = self._ledger.get("ontology"), self._ledger.get("resolver")
+        return self._ledger.dirty or made_with != (ontology.to_yaml(), self._resolver)
 
     def _update(self, ontology: Ontology, progress: Progress) -> None:
         """Bring the graph in step with the ledger, and the store with the graph."""
@@ -391,7 +392,7 @@ class KnowledgeGraph:
             progress.stage("Resolving names")
             resolution = resolve_names(self._ledger, ontology, self._embedder.embed, self._resolver)
             progress.stage("Building the graph")
-            assemble(self._ledger.database, ontology, resolution)
+            assemble(self._ledger.database, ontology, resolution, self._resolver)
         if self._settings.store:
             progress.stage("Writing")
             self._settings.store.write(self._graph)

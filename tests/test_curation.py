@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reading import exported, ingested, open_graph, write
 
-from kgbuild import QueryError
+from kgbuild import QueryError, graph
 
 TEXTS = {
     "a.txt": "Ada Lovelace works for Acme Corp. Ada King works for Globex. Mary King.",
@@ -187,3 +187,73 @@ def test_a_killed_decision_is_completed_by_the_next_run(tmp_path):
     with open_graph(tmp_path / "kg") as kg:
         kg.ingest([tmp_path / "docs"])
         assert "Augusta King" not in names(kg)
+
+
+def test_a_thing_is_still_one_after_its_documents_were_renamed_and_it_was_merged_again(tmp_path):
+    texts = {
+        "a.txt": "Ada Lovelace works for Globex.",
+        "b.txt": "Mary Shelley works for Initech.",
+        "c.txt": "Grace Hopper works for Acme Corp.",
+    }
+    with ingested(tmp_path, texts) as kg:
+        kg.merge("Ada Lovelace", "Mary Shelley")
+        for name in ("a.txt", "b.txt"):
+            (tmp_path / "docs" / name).rename(tmp_path / "docs" / f"new {name}")
+        kg.ingest([tmp_path / "docs"])
+        kg.merge("Ada Lovelace", "Grace Hopper")
+        kg.ingest([write(tmp_path / "docs", {"d.txt": "Ada Lovelace founded C1."})])
+
+        [ada] = kg.entities("Ada Lovelace")
+        assert ada.aliases == ("Grace Hopper", "Mary Shelley")
+
+
+def test_decisions_on_documents_that_come_and_go_can_all_be_taken_back(tmp_path):
+    texts = {
+        "a.txt": "Ada Lovelace works for Globex.",
+        "b.txt": "Mary Shelley works for Initech.",
+        "d.txt": "Charles Clarke works for C1. Joan Clarke works for C1.",
+    }
+    with ingested(tmp_path, texts) as kg:
+        kg.merge("Ada Lovelace", "Charles Clarke")
+        kg.merge("Mary Shelley", "Joan Clarke")
+        kg.remove("d.txt")
+        kg.merge("Ada Lovelace", "Mary Shelley")
+        kg.ingest([write(tmp_path / "docs", {"d.txt": texts["d.txt"] + " Clarke King."})])
+        kg.undo()
+
+        things = [{e.name, *e.aliases} for e in kg.entities(type="person")]
+        assert {"Ada Lovelace", "Charles Clarke"} in things
+        assert {"Mary Shelley", "Joan Clarke"} in things
+
+
+def test_a_run_that_ends_before_the_graph_is_made_is_made_up_for(tmp_path, monkeypatch):
+    known = tmp_path / "known.csv"
+    known.write_text("id,type,name,aliases\nQ7259,person,Ada Lovelace,Augusta King\n")
+    with ingested(tmp_path, TEXTS) as kg:
+        with monkeypatch.context() as patch:
+            patch.setattr(graph, "assemble", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                kg.ingest([tmp_path / "docs"], known=known)
+        kg.ingest([tmp_path / "docs"], known=known)
+
+        assert [e.id for e in kg.entities("Augusta King")] == ["Q7259"]
+
+
+def test_an_answer_comes_too_late_when_the_documents_are_gone(tmp_path):
+    texts = {
+        "a.txt": "Katherine Johnson works for Globex.",
+        "b.txt": "Kathrine Johnson works for Initech.",
+        "c.txt": "Ada Lovelace works for Globex.",
+    }
+    with ingested(tmp_path, texts) as kg:
+        [question] = kg.questions()
+        kg.remove("a.txt")
+
+        with pytest.raises(QueryError, match="have changed meanwhile; review again"):
+            kg.answer([(question, True)])
+        with pytest.raises(QueryError, match="there is no decision to undo"):
+            kg.undo()
+
+
+def interrupted(*_):
+    raise KeyboardInterrupt

@@ -9,10 +9,11 @@ from reading import Letters, exported, open_graph, write
 
 from kgbuild import resolution
 from kgbuild.ontology import Ontology
-from kgbuild.resolution import Changes, Judgement, Known, Name, linking, renew, resolve
+from kgbuild.resolution import Changes, Judgement, Known, Name, linking, renew, resolve, things_of
 
 ONTOLOGY = Ontology.parse(
-    "{entities: {person: {}, organization: {}, company: {is_a: organization}}, relations: {}}"
+    "{entities: {being: {}, person: {is_a: being},"
+    " organization: {}, company: {is_a: organization}}, relations: {}}"
 )
 PEOPLE = (
     "Ada Lovelace|Lovelace|A. Lovelace|Ada King Lovelace|Dr. Ada Lovelace|Mrs Lovelace|Mr. Lovelace"
@@ -35,7 +36,8 @@ PLACES = ("a", "b", "c", "d", "e")
 @st.composite
 def written(draw, id):
     """The names of a document."""
-    kinds = [("person", PEOPLE), ("organization", ORGANIZATIONS), ("company", ORGANIZATIONS)]
+    kinds = [("person", PEOPLE), ("person", PEOPLE), ("being", PEOPLE)]
+    kinds += [("organization", ORGANIZATIONS), ("company", ORGANIZATIONS)]
     names = {}
     for type, texts in draw(st.lists(st.sampled_from(kinds), max_size=6)):
         text = draw(st.sampled_from(texts))
@@ -56,7 +58,7 @@ class Memory:
 
     def change(self, documents, judgements=()):
         """Renew after some documents have been replaced or, by None, removed."""
-        judged = {*self.judgements} ^ {*judgements}
+        before, after = (things_of(given, self.known) for given in (self.judgements, judgements))
         self.judgements = list(judgements)
         gone = [id for id in documents if id in self.documents]
         self.documents = {
@@ -67,7 +69,7 @@ class Memory:
             [replace(one, left=bare(one.left)) for one in self.resolution.decisions],
             [name for id in documents for name in self.documents.get(id, ())],
             gone,
-            {key for one in judged for key in one.left | one.right},
+            {key for key in before | after if before.get(key) != after.get(key)},
             lambda ids: [n for id in ids for n in self.documents.get(id, ())],
         )
         found = renew(changes, ONTOLOGY, **self._given)

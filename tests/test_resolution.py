@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kgbuild.ontology import Ontology
-from kgbuild.resolution import Name, Resolution, resolve
+from kgbuild.resolution import Judgement, Name, Resolution, resolve
 
 ONTOLOGY = Ontology.parse(
     """
@@ -338,6 +338,27 @@ def test_people_born_in_different_years_are_two():
 )
 def test_places_in_different_states_or_countries_are_two(other):
     assert passages("place", "In [Newtown], Ohio, it rained.", other) == [{"0"}, {"1"}]
+
+
+def test_what_people_say_of_two_spellings_leaves_a_thing_its_name():
+    names = [Name("a", "place", text) for text in ("United States", "US")]
+    judgement = Judgement(1, True, frozenset({names[0].key}), frozenset({names[1].key}))
+
+    [cluster] = resolve(names, ONTOLOGY, judgements=[judgement]).clusters
+    assert (cluster.name, cluster.aliases) == ("United States", ("US",))
+
+
+def test_passages_of_other_names_do_not_matter():
+    """Passages around long names are not compared, whoever else has the same passage."""
+    since = [
+        Name(id, "company", "Business Machines", 1, "Business Machines made typewriters there.",
+             values=frozenset({("founded on", date)}))
+        for id, date in (("a", "1815"), ("b", "1955"))
+    ]  # fmt: skip
+    others = [Name(id, "company", "Globex", 1, "Globex made typewriters there.") for id in "cd"]
+
+    clusters = resolve([*since, *others], ONTOLOGY, embed=topics).clusters
+    assert [len(cluster.names) for cluster in clusters] == [1, 1, 2]
 
 
 def test_a_list_of_places_says_nothing_of_where_they_are():

@@ -35,8 +35,10 @@ def names(
     return names_of(database, ontology, documents)
 
 
-def assemble(database: Database, ontology: Ontology, resolution: "Resolution") -> None:
-    """Replace the graph by the one that these clusters of names give."""
+def assemble(
+    database: Database, ontology: Ontology, resolution: "Resolution", resolver: str = ""
+) -> None:
+    """Replace the graph by the one that these clusters of names, made by a resolver, give."""
     database.add_aggregate("corroborated", 1, _Corroborated)
     with database.transaction():
         _clear(database)
@@ -49,6 +51,7 @@ def assemble(database: Database, ontology: Ontology, resolution: "Resolution") -
         _insert_evidence(database)
         _set(database, "dropped", json.dumps(_dropped(database), sort_keys=True))
         _set(database, "ontology", ontology.to_yaml())
+        _set(database, "resolver", resolver)
         _set(database, "version", secrets.token_hex(8))
         _forget_the_past(database)
         _drop_temporary(database)
@@ -106,9 +109,12 @@ def _prepare_types(database: Database, ontology: Ontology) -> None:
 def _insert_entities(database: Database, clusters: Sequence["Cluster"]) -> None:
     identified = list(enumerate(entity_ids(clusters), 1))
     database.insert_many(
-        "INSERT INTO entities VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO entities VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
-            (key, id, cluster.name, cluster.type, _aliases(cluster), _mention_count(cluster))
+            (
+                *(key, id, cluster.name, cluster.type, _aliases(cluster), _mention_count(cluster)),
+                json.dumps(cluster.judged) if cluster.judged else "",
+            )
             for key, (id, cluster) in identified
         ),
     )

@@ -1,8 +1,10 @@
 """What people have decided on entities, kept by the names that these had then."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from kgbuild.ledger.known import known
 from kgbuild.ledger.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -26,14 +28,15 @@ def add_judgements(
 ) -> list[int]:
     """Keep whether two things, each by its names, are the same; the numbers given to these."""
     numbers = []
-    with ledger.database.transaction():
+    with ledger.database.transaction(), _reconsidering(ledger):
         for same, *sides in given:
+            if not all(sides):
+                raise ValueError("a judgement is on two things with names")
             number = ledger.database.insert("INSERT INTO judgements (same) VALUES (?)", (same,))
             ledger.database.insert_many(
                 "INSERT INTO judged_names VALUES (?, ?, ?, ?, ?)",
                 ((number, right, *key) for right, keys in enumerate(sides) for key in keys),
             )
-            _reconsider(ledger, number)
             numbers.append(number)
         ledger.set("dirty", "1")
     return numbers
@@ -41,17 +44,22 @@ def add_judgements(
 
 def remove_judgement(ledger: Ledger, number: int) -> None:
     """Forget that it was ever given."""
-    with ledger.database.transaction():
-        _reconsider(ledger, number)
+    with ledger.database.transaction(), _reconsidering(ledger):
         ledger.database.execute("DELETE FROM judged_names WHERE judgement = ?", (number,))
         ledger.database.execute("DELETE FROM judgements WHERE number = ?", (number,))
         ledger.set("dirty", "1")
 
 
-def _reconsider(ledger: Ledger, number: int) -> None:
-    """Note for the next resolution that what these names mean may have changed."""
-    ledger.database.execute(
-        "INSERT OR IGNORE INTO reconsidered"
-        " SELECT document, type, name FROM judged_names WHERE judgement = ?",
-        (number,),
+@contextmanager
+def _reconsidering(ledger: Ledger) -> Iterator[None]:
+    """Note for the next resolution which names mean another thing after it."""
+    from kgbuild.resolution import things_of
+
+    things = known(ledger)
+    before = things_of(judgements(ledger), things)
+    yield
+    after = things_of(judgements(ledger), things)
+    ledger.database.insert_many(
+        "INSERT OR IGNORE INTO reconsidered VALUES (?, ?, ?)",
+        (key for key in before | after if before.get(key) != after.get(key)),
     )

@@ -91,7 +91,8 @@ CREATE TABLE entities (
     name TEXT NOT NULL,
     type TEXT NOT NULL,
     aliases TEXT NOT NULL,
-    mentions INTEGER NOT NULL
+    mentions INTEGER NOT NULL,
+    judged TEXT NOT NULL  -- a JSON list: one of the judged names that it stands for; or empty
 );
 CREATE TABLE entity_names (
     name TEXT NOT NULL,  -- case-folded

@@ -17,6 +17,8 @@ _AROUND = 200  # characters of a chunk on either side of a name
 _LIKELY = 0.5  # score of a relation, at least, for it to say what is meant by a name
 _DATES = {"date", "gYearMonth", "gYear"}
 
+_CURRENT = "documents d"
+_GIVEN = "json_each(:documents) j CROSS JOIN documents d ON d.id = j.value"
 _NAMES = f"""
     SELECT d.key, d.id, m.type, m.text, count(*), min(m.start), (
         SELECT substr(
@@ -25,11 +27,10 @@ _NAMES = f"""
         FROM chunks c WHERE c.document = m.document AND c.start <= m.start AND c."end" >= m."end"
         ORDER BY c.number LIMIT 1
     )
-    FROM documents d JOIN mentions m ON m.document = d.key
+    FROM {{documents}} CROSS JOIN mentions m ON m.document = d.key
     JOIN temp.entity_types t ON t.type = m.type AND t.thing
-    WHERE d.current AND (:every OR d.id IN (SELECT value FROM json_each(:documents)))
-    GROUP BY d.id, m.type, m.text ORDER BY d.id, m.type, m.text
-"""  # noqa: S608  # our own number
+    WHERE d.current GROUP BY d.id, m.type, m.text ORDER BY d.id, m.type, m.text
+"""  # noqa: S608  # our own words and numbers
 _RELATIONS = """
     SELECT r.type, h.type, h.text, t.type, t.text
     FROM relations r JOIN mentions h ON h.key = r.head JOIN mentions t ON t.key = r.tail
@@ -45,8 +46,9 @@ def names_of(
     """The names of things in some documents or all and how often they occur, in a fixed order."""
     from kgbuild.resolution import Name
 
-    asked = {"every": documents is None, "documents": json.dumps([*(documents or ())])}
-    for key, rows in groupby(database.rows(_NAMES, asked), key=lambda row: row[0]):
+    query = _NAMES.format(documents=_CURRENT if documents is None else _GIVEN)
+    given = {} if documents is None else {"documents": json.dumps([*documents])}
+    for key, rows in groupby(database.rows(query, given), key=lambda row: row[0]):
         neighbours, values = _said(database, ontology, key)
         for _, id, type, text, count, _, context in rows:
             around = frozenset(neighbours.get((type, text), ()))

@@ -35,7 +35,6 @@ def resolve_names(
         found = renew(changes, ontology, embed=embed, judgements=judged, known=things)
         if found:
             return found
-    ledger.set("resolver", resolver)
     every = names(ledger.database, ontology)
     return resolve(every, ontology, embed=embed, judgements=judged, known=things)
 
@@ -67,13 +66,14 @@ def _clusters(ledger: Ledger) -> Iterator["Cluster"]:
 
     known_ids = {id for (id,) in ledger.database.rows("SELECT DISTINCT id FROM known")}
     rows = ledger.database.rows(
-        "SELECT e.id, e.name, e.type, e.aliases, d.id, c.type, c.name, c.mentions, c.known_as"
+        "SELECT e.id, e.name, e.type, e.aliases, e.judged, d.id, c.type, c.name, c.mentions,"
+        " c.known_as"
         " FROM entities e JOIN clusters c ON c.entity = e.key"
         " JOIN documents d ON d.key = c.document"
         " ORDER BY e.key, d.id, c.type, c.name"
     )
-    for (id, name, type, aliases), of_entity in groupby(rows, key=lambda row: row[:4]):
-        named = [(Name(*row[4:8]), row[8]) for row in of_entity]
+    for (id, name, type, aliases, judged), of_entity in groupby(rows, key=lambda row: row[:5]):
+        named = [(Name(*row[5:9]), row[9]) for row in of_entity]
         yield Cluster(
             tuple(one for one, _ in named),
             name,
@@ -81,6 +81,7 @@ def _clusters(ledger: Ledger) -> Iterator["Cluster"]:
             tuple(json.loads(aliases)),
             tuple(known_as for _, known_as in named),
             id if id in known_ids else "",
+            tuple(json.loads(judged)) if judged else None,
         )
 
 

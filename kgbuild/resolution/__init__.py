@@ -9,7 +9,7 @@ namesakes apart. What people have decided (`judging.py`) is `law.py` to all of t
 has what goes in and what comes out.
 """
 
-from kgbuild.resolution.judging import labels_of
+from kgbuild.resolution.judging import labels_of, things_of
 from kgbuild.resolution.records import (
     Cluster,
     Decision,
@@ -36,4 +36,5 @@ __all__ = [
     "labels_of",
     "renew",
     "resolve",
+    "things_of",
 ]

@@ -15,7 +15,15 @@ from kgbuild.resolution.linking import Link, Linker, Node
 from kgbuild.resolution.matching import Match
 from kgbuild.resolution.names import Form
 from kgbuild.resolution.records import Decision, Embed, Name
-from kgbuild.resolution.senses import Likeness, Setting, is_looked_at, senses, setting, why_apart
+from kgbuild.resolution.senses import (
+    Likeness,
+    Setting,
+    is_looked_at,
+    passages,
+    senses,
+    setting,
+    why_apart,
+)
 
 _NEUTRAL = 0.5  # cosine of two names that says nothing about whether they are one
 _STILL_ASKED = 0.89  # what is likely only stays below what needs no second opinion
@@ -88,10 +96,9 @@ class Corpus:
     def clusters(self) -> Iterator[list[Group]]:
         """Each group goes where its best known full name goes."""
         clusters = defaultdict(list)
+        weights = {node: self._weight(node) for node in self._nodes}
         for group, nodes in zip(self._groups, self._nodes_of, strict=True):
-            head = max(
-                nodes, key=lambda node: (node.label > 0, self._weight(node), -self._index[node])
-            )
+            head = max(nodes, key=lambda node: (node.label > 0, weights[node], -self._index[node]))
             clusters[self._linker.partition.find(self._index[head])].append(group)
         return iter(clusters.values())
 
@@ -117,14 +124,11 @@ class Corpus:
     def _senses(self, embed: Embed | None) -> Iterator[tuple[tuple[str, Node], int]]:
         """Which thing a name means in a document, where that is not its most common meaning."""
         shared = {node: found for node, found in self._settings().items() if len(found) > 1}
-        passages = (
-            one.passage
-            for node, found in shared.items()
-            if is_looked_at(node.form)
-            for one in found.values()
-        )
-        likeness = Likeness(passages, embed)
+        looked_at = {node: found for node, found in shared.items() if is_looked_at(node.form)}
+        texts = (text for found in looked_at.values() for text in passages(found.values()))
+        read, unread = Likeness(texts, embed), Likeness((), embed)
         for node, found in shared.items():
+            likeness = read if node in looked_at else unread
             numbers = senses(node.form, list(found.values()), likeness)
             of_sense = defaultdict(list)
             for number, (id, one) in zip(numbers, found.items(), strict=True):

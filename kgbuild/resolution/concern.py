@@ -44,7 +44,7 @@ def concerned(things: Sequence[Thing], changed: Iterable[int]) -> set[int]:
         thing = things[waiting.pop()]
         near = {i for label in thing.labels for i in of_label[label]}
         for form in thing.forms - reached:
-            near.update(i for other in names.near(form) for i in of_form[other])
+            near.update(i for other in names.pop_near(form) for i in of_form[other])
         reached |= thing.forms
         waiting += near - found
         found |= near
@@ -68,16 +68,19 @@ class _Names:
             for key in _stands_for(form):
                 self._full[key].append(form)
 
-    def near(self, form: Form) -> Iterator[Form]:
-        """Those that it is compared with, itself among them."""
-        yield from self._same[form.core]
+    def pop_near(self, form: Form) -> Iterator[Form]:
+        """Those that it is compared with, unless all under that key have been told before."""
+        yield from self._same.pop(form.core, ())
         for key in meeting_points(form):
-            block = self._met[key]
-            yield from block if is_large(block) else (one for one in block if alike(form, one))
+            block = self._met.get(key, ())
+            if is_large(block):
+                yield from self._met.pop(key)
+            else:
+                yield from (one for one in block if alike(form, one))
         for key in sought_as(form):
-            yield from self._full.get(key, ())
+            yield from self._full.pop(key, ())
         for key in _stands_for(form):
-            yield from self._short.get(key, ())
+            yield from self._short.pop(key, ())
 
 
 def _stands_for(form: Form) -> Iterator[str]:

@@ -98,7 +98,10 @@ class DocumentNames:
     @property
     def groups(self) -> list[Group]:
         bound = {
-            i: link.match for link in self._short if link.joined for i in self._spelled[link.left]
+            i: link.match
+            for link in self._short
+            if link.joined and link.right not in self._spelled[link.left]
+            for i in self._spelled[link.left]
         }
         return [self._group(members, bound) for members in self._linker.partition]
 
@@ -113,6 +116,8 @@ class DocumentNames:
         matches = {
             name: bound[i] for i in members if i in bound for name in self._of_node[self._nodes[i]]
         }
+        if len(matches) == len(names):  # they are short for each other
+            matches = {}
         type = self._customs.most_specific(names)
         label = max(self._nodes[i].label for i in members)  # they have no two
         return Group(names[0].document_id, tuple(names), type, label, matches)

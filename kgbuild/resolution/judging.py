@@ -8,8 +8,18 @@ from kgbuild.resolution.records import MEMORY, Judgement, Key, Known, Name
 def labels_of(judgements: Iterable[Judgement], known: Iterable[Known] = ()) -> dict[Key, int]:
     """A number, from 1 on, for each judged or known thing, under all of its names.
 
-    A later judgement overrules an earlier one as far as they disagree. The numbers depend on what
-    holds in the end, not on the way there.
+    The numbers depend on what holds in the end, not on the way there.
+    """
+    ordered = sorted(map(sorted, set(things_of(judgements, known).values())))
+    return {name: number for number, names in enumerate(ordered, 1) for name in names}
+
+
+def things_of(
+    judgements: Iterable[Judgement], known: Iterable[Known] = ()
+) -> dict[Key, frozenset[Key]]:
+    """The names of each judged or known thing, under all of them.
+
+    A later judgement overrules an earlier one as far as they disagree.
     """
     thing: dict[Key, frozenset[Key]] = {}
     for keys in (one.keys for one in known):
@@ -26,8 +36,7 @@ def labels_of(judgements: Iterable[Judgement], known: Iterable[Known] = ()) -> d
             parts = [grown(judgement.left) - rest, rest]
         for part in parts:
             thing |= dict.fromkeys(part, part)
-    ordered = sorted(map(sorted, set(thing.values())))
-    return {name: number for number, names in enumerate(ordered, 1) for name in names}
+    return thing
 
 
 def remembered(labels: Mapping[Key, int], here: Container[Key]) -> dict[Name, int]:

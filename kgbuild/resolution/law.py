@@ -6,12 +6,13 @@ Names that people called one thing carry one label, and nothing joins two labels
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, groupby
+from typing import get_args
 
 from kgbuild.ontology import Ontology
 from kgbuild.resolution.across import Corpus
 from kgbuild.resolution.in_document import Customs, DocumentNames, Group, best
 from kgbuild.resolution.judging import labels_of, remembered
-from kgbuild.resolution.names import Form, is_pronoun
+from kgbuild.resolution.names import Form, Kind, is_pronoun, parse
 from kgbuild.resolution.records import (
     MEMORY,
     Cluster,
@@ -52,6 +53,7 @@ class Law:
         self.labels = labels_of(judgements, known)
         self._ontology = ontology
         self._customs = Customs(ontology)
+        self._first = {label: key for key, label in sorted(self.labels.items(), reverse=True)}
         self._known = {self.labels[key]: one for one in reversed(known) for key in one.keys}
 
     def read(self, names: Iterable[Name]) -> Read:
@@ -103,6 +105,10 @@ class Law:
             if type in self._ontology.entities
         )
 
+    def any_forms(self, text: str) -> frozenset[Form]:
+        """Of a text, whatever its type."""
+        return frozenset(parse(" ".join(text.split()), kind) for kind in get_args(Kind))
+
     def _documents(
         self, names: Iterable[Name], labels: Mapping[Key, int]
     ) -> Iterator[DocumentNames]:
@@ -115,7 +121,8 @@ class Law:
         if not present:
             return None
         names = sorted(name for group in present for name in group.names)
-        one = self._known.get(max(group.label for group in groups))
+        label = max(group.label for group in groups)
+        one = self._known.get(label)
         name = one.names[0] if one else best(name for g in present for name in g.heads).spelling
         aliases = {other.spelling for other in names} - {name}
         typed = names if not one else [Name("", one.type, name), *names]
@@ -127,6 +134,7 @@ class Law:
             tuple(sorted(aliases)),
             tuple(known_as.get(one.key, "") for one in names),
             one.id if one else "",
+            self._first.get(label),
         )
 
 

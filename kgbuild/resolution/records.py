@@ -58,6 +58,7 @@ class Cluster:
         known_as: Of each name the type as which it may be met in other documents; empty if it is
             short for another and bound to its own.
         known: The id of the known thing that it is, or empty.
+        judged: The first of the names under which people have decided on it, if they have.
     """
 
     names: tuple[Name, ...]
@@ -66,6 +67,7 @@ class Cluster:
     aliases: tuple[str, ...]
     known_as: tuple[str, ...]
     known: str = ""
+    judged: Key | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ class Changes:
         decisions: As well; of the names in them only the keys count.
         names: Of documents that are new or have been replaced.
         gone: Documents that are no longer there, or not as they were.
-        judged: Names that people have decided on since, or whose decisions they took back.
+        judged: Names that, by what people have decided since or took back, mean another thing.
         read: The names of documents, by their ids; those that are there.
     """
 
@@ -60,9 +60,9 @@ def renew(
     """
     law = Law(ontology, judgements, known)
     stale = {*changes.gone, *(name.document_id for name in changes.names)}
-    judged = {document for document, _, _ in changes.judged} - stale
-    stale |= judged
-    read = law.read([*changes.names, *changes.read(judged)])
+    reread = {document for document, _, _ in changes.judged} - stale
+    stale |= reread
+    read = law.read([*changes.names, *changes.read(reread)])
     remembered = law.remember(_present(changes, stale) | {name.key for name in read.names})
 
     things = [_of_cluster(cluster, law) for cluster in changes.clusters]
@@ -70,8 +70,13 @@ def renew(
     things += [_of_group(group, law) for group in remembered]
     untouched = len(things)
     things += [_of_group(group, law) for group in read.groups]
-    things += [Thing(law.forms([(type, text)])) for _, type, text in changes.judged]
-    found = concerned(things, chain(changed, range(untouched, len(things))))
+    changed += range(untouched, len(things))
+    # What was remembered before and is not now had names, too, of whichever kind.
+    labels = frozenset[int]().union(*(things[i].labels for i in changed))
+    judged = {key for key, label in law.labels.items() if label in labels}.union(changes.judged)
+    changed += range(len(things), len(things) + len(judged))
+    things += [Thing(law.any_forms(text)) for _, _, text in judged]
+    found = concerned(things, changed)
 
     anew = {name.key for i, c in enumerate(changes.clusters) if i in found for name in c.names}
     again = law.read(changes.read({document for document, _, _ in anew} - stale))

@@ -7,7 +7,7 @@ has number 0, so that a name that all documents use alike is as if nobody had lo
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from statistics import mean
@@ -87,7 +87,7 @@ def senses(form: Form, settings: Sequence[Setting], likeness: "Likeness") -> lis
     """Which thing a name means in each setting: 0 for the most common one, then 1, 2..."""
     telling = [i for i, one in enumerate(settings) if one.tells]
     unrelated = _unrelated(form)
-    if len(telling) < 2 or len(telling) > _MANY:
+    if not _are_compared(settings):
         return [0] * len(settings)
 
     def score(i: int, j: int) -> float:
@@ -115,6 +115,15 @@ def senses(form: Form, settings: Sequence[Setting], likeness: "Likeness") -> lis
         for i in members:
             found[telling[i]] = number
     return found
+
+
+def passages(settings: Collection[Setting]) -> list[str]:
+    """The passages that `senses` will compare."""
+    return [one.passage for one in settings] if _are_compared(settings) else []
+
+
+def _are_compared(settings: Collection[Setting]) -> bool:
+    return 2 <= sum(one.tells for one in settings) <= _MANY
 
 
 def why_apart(a: Sequence[Setting], b: Sequence[Setting], likeness: "Likeness") -> Match:

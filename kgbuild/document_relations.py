@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kgbuild.datatypes import Mention, Relation, Span
-from kgbuild.decoding import Edge, apply_axioms, without_rivals
+from kgbuild.decoding import Edge, apply_axioms
 from kgbuild.errors import ModelError
 from kgbuild.ontology import Ontology
 from kgbuild.resolution import Name, resolve
@@ -52,10 +52,13 @@ class DocumentRelations:
 
         self._name, self._ontology = name, ontology
         self._relations = tuple(ontology.relations.values())
-        self._labels = RelationLabels(
-            tuple(relation.label for relation in self._relations), ("",) * len(self._relations)
-        )
         self._system = load_system(folder).to(device)
+        known = self._system.known
+        learned = dict(zip(known.names, known.descriptions, strict=True)) if known else {}
+        self._labels = RelationLabels(
+            tuple(relation.label for relation in self._relations),
+            tuple(learned.get(one.label, one.description) for one in self._relations),
+        )
         if not self._system.open_labels:
             self._system.columns(self._labels)
 
@@ -67,20 +70,19 @@ class DocumentRelations:
         pairs, allowed = self._pairs(entities)
         if not pairs:
             return ()
-        scores = self._score(text, entities, pairs)
+        scores, likely = self._score(text, entities, pairs)
         found: dict[Edge, float] = {}
         at: dict[Span, Mention] = {}
         for row, column in allowed:
             score = float(scores[row, column])
             relation = self._relations[column]
-            if score > (0.5 if relation.threshold is None else relation.threshold):
+            least = relation.threshold
+            if likely[row, column] if least is None else score > least:
                 head, tail = nearest(*(entities[i] for i in pairs[row]))
                 at |= {head.span: head, tail.span: tail}
                 found[head.span, relation.name, tail.span] = score
         owner = {m.span: str(i) for i, entity in enumerate(entities) for m in entity.mentions}
-        kept = apply_axioms(
-            without_rivals(found, self._ontology), owner.__getitem__, self._ontology
-        )
+        kept = apply_axioms(found, owner.__getitem__, self._ontology)
         return tuple(
             Relation(at[head], at[tail], type, round(score, _DECIMALS), self._name)
             for (head, type, tail), score in sorted(kept.items())
@@ -115,8 +117,8 @@ class DocumentRelations:
 
     def _score(
         self, text: str, entities: Sequence[MentionedEntity], pairs: Sequence[tuple[int, int]]
-    ) -> "Tensor":
-        """Probabilities (M, R)."""
+    ) -> "tuple[Tensor, Tensor]":
+        """Probabilities (M, R), and which relations the system predicts (M, R)."""
         import torch
 
         from kgbuild.models.docre.documents import GivenDocument, GivenEntity
@@ -131,7 +133,8 @@ class DocumentRelations:
         document = GivenDocument(text, given)
         with torch.inference_mode():
             (scores,) = self._system([document], [torch.tensor(pairs)], self._labels)
-            return torch.sigmoid(self._system.log_odds(scores)).cpu()
+            odds = self._system.log_odds(scores)
+            return torch.sigmoid(odds).cpu(), self._system.decide(scores).cpu()
 
 
 def system_folder(name: str | Path, model: str | Path) -> Path:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from kgbuild.errors import ModelError
+from kgbuild.models.docre.atlop import Atlop
 from kgbuild.models.docre.documents import PairScores, RelationLabels
 from kgbuild.models.docre.kd_docre import KdDocre
 from kgbuild.models.docre.scoring import RelationSystem
@@ -23,6 +24,9 @@ class DocumentPace(Pace):
 
     warmup: float = 0.06
     checkpoint_minutes: float = 2.0
+    patience: int = 13
+    epsilon: float = 1e-8
+    """Gradients of single pairs are small, and their systems see few documents."""
     report_every: int = 5
     documents: int = 2
     """Of a step."""
@@ -53,6 +57,11 @@ class DocumentTrainer(TimedTrainer[list[Task]]):
     ) -> None:
         if teacher is not None and not isinstance(system, KdDocre):
             raise ModelError(f"{system.system} does not learn from a teacher; kd-docre does")
+        if teacher is not None and not isinstance(teacher, KdDocre | Atlop):
+            raise ModelError(
+                f"{teacher.system} is no teacher for kd-docre, whose threshold is learned as a"
+                " class; atlop and kd-docre are"
+            )
         super().__init__(system, system.pretrained(), pace, state, clock)
         self.system, self.pace, self._teacher = system, pace, teacher
 
@@ -65,11 +74,11 @@ class DocumentTrainer(TimedTrainer[list[Task]]):
         """Train until the time is up, from where a killed run left off.
 
         Args:
-            tasks: To learn from, again and again.
+            tasks: To learn from, again and again; those without pairs teach nothing.
             report: Is told every few steps how it goes.
             measure: How good the system is now; the higher the better.
         """
-        self.run(self._groups(tasks), report, measure)
+        self.run(self._groups([task for task in tasks if len(task.pairs)]), report, measure)
 
     def _groups(self, tasks: Sequence[Task]) -> Iterator[list[Task]]:
         """Documents that share their labels, all of them as often."""
@@ -92,7 +101,7 @@ class DocumentTrainer(TimedTrainer[list[Task]]):
         ]
         pairs = [pairs.to(self._device) for pairs, _ in sampled]
         targets = [targets.to(self._device) for _, targets in sampled]
-        scores = self.system(documents, pairs, labels)
+        scores = self.system.forward_to_learn(documents, pairs, labels, targets)
         taught = None
         if self._teacher is not None:
             with torch.no_grad():

@@ -99,13 +99,22 @@ def tasks(records: Sequence[Record], labels: RelationLabels | None = None) -> li
     for record in records:
         groups[record.group].append(record)
     asked = {name: labels or labels_of(members) for name, members in groups.items()}
-    return [_task(record, asked[record.group]) for record in records]
+    return [_task(record, _looked_for(record, asked[record.group])) for record in records]
+
+
+def _looked_for(record: Record, labels: RelationLabels) -> RelationLabels:
+    """Those of which the annotation says where they hold."""
+    if record.known_relations is None:
+        return labels
+    both = zip(labels.names, labels.descriptions, strict=True)
+    kept = [one for one in both if one[0] in record.known_relations]
+    return RelationLabels(tuple(name for name, _ in kept), tuple(text for _, text in kept))
 
 
 def _task(record: Record, labels: RelationLabels) -> Task:
     document = given(record)
     pairs = document.pairs
-    if not record.exhaustive_relations or record.known_relations is not None:
+    if not record.exhaustive_relations:
         spoken_of = set(_annotated(record))
         told = [(head, tail) in spoken_of for head, tail in pairs.tolist()]
         pairs = pairs[torch.tensor(told, dtype=torch.bool)]

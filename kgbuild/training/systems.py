@@ -42,6 +42,8 @@ _PASSES = 60
 """Over the documents, at most: by then a small set is known by heart."""
 _FEWEST_SEEN = 400  # a hundred steps, however small the set
 _FEWEST_MEASURED = 5
+_FEWEST_FACTS = 100
+"""In documents kept aside: fewer choose nothing, for what is best on them is so by chance."""
 _MEASUREMENTS = 10
 
 
@@ -218,8 +220,9 @@ def learn(
 class Aside:
     """Documents kept aside, and a system that is measured on them.
 
-    Of slow systems only so many are measured as the time allows: a tenth of that of training while
-    it goes on, and once a tenth after it. Of very slow ones the last weights are taken.
+    With few facts in them they choose nothing. Of slow systems only so many are measured as the
+    time allows: a tenth of that of training while it goes on, and once a tenth after it. Of very
+    slow ones the last weights are taken.
 
     Args:
         system: Is measured as it is at any moment.
@@ -246,7 +249,8 @@ class Aside:
         most = 0.1 * seconds / self._cost(shuffled[:1], clock)
         self.tasks = shuffled[: max(_FEWEST_MEASURED, int(most))]
         self._some = shuffled[: max(_FEWEST_MEASURED, int(most / _MEASUREMENTS))]
-        self.while_training = 0 < len(self._some) <= most
+        facts = sum(int(task.targets.sum()) for task in self._some)
+        self.while_training = 0 < len(self._some) <= most and facts >= _FEWEST_FACTS
 
     def _cost(self, tasks: Sequence[Task], clock: Callable[[], float]) -> float:
         """Seconds of a document."""
@@ -268,13 +272,14 @@ class Aside:
         return margins(self._system, self.tasks).tally(self._system.shift)
 
     def settle(self) -> Tally | None:
-        """Give the system the shift and temperature that are best here."""
+        """Give the system the shift and temperature that are best here, if there is enough here."""
         if not self.tasks:
             return None
         self._system.eval()
         found = margins(self._system, self.tasks)
-        self._system.shift = found.best_shift()
-        self._system.temperature = found.temperature(self._system.shift)
+        if sum(int(task.targets.sum()) for task in self.tasks) >= _FEWEST_FACTS:
+            self._system.shift = found.best_shift()
+            self._system.temperature = found.temperature(self._system.shift)
         return found.tally(self._system.shift)
 
 

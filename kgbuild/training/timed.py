@@ -38,6 +38,8 @@ class Pace:
     """Measurements without a better one, after which training stops."""
     report_every: int = 50
     """Steps."""
+    epsilon: float = 1e-6
+    """Of Adam."""
     seed: int = 13
 
 
@@ -132,9 +134,11 @@ class TimedTrainer(ABC, Generic[G]):
         with torch.autocast(self._device.type, torch.bfloat16):
             losses = self._losses(group)
         self._optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(torch.stack([*losses.values()]).sum())
-        torch.nn.utils.clip_grad_norm_(self._network.parameters(), 1.0)
-        self._optimizer.step()
+        loss = torch.stack([*losses.values()]).sum()
+        if loss.requires_grad:  # there was something to score
+            torch.autograd.backward(loss)
+            torch.nn.utils.clip_grad_norm_(self._network.parameters(), 1.0)
+            self._optimizer.step()
         self.steps += 1
         self.seen += len(group)
         return {name: loss.item() for name, loss in losses.items()}
@@ -213,4 +217,6 @@ def _optimizer(
         }
         for (slow, decays), parameters in groups.items()
     ]
-    return torch.optim.AdamW(settings, lr=pace.head_rate, betas=(0.9, 0.98), eps=1e-6, fused=True)
+    return torch.optim.AdamW(
+        settings, lr=pace.head_rate, betas=(0.9, 0.98), eps=pace.epsilon, fused=True
+    )

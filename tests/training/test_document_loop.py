@@ -10,6 +10,7 @@ from kgbuild.errors import DocumentError, ModelError
 from kgbuild.evaluation.documents import FACTS, evaluate_system, measure_system
 from kgbuild.models.docre import build
 from kgbuild.models.docre.saving import load_system
+from kgbuild.training import systems
 from kgbuild.training.data import parse_record
 from kgbuild.training.document_loop import DocumentPace, DocumentTrainer
 from kgbuild.training.documents import tasks
@@ -53,19 +54,20 @@ def make(encoder_folder, tokenizer):
     def make(system="atlop"):
         torch.manual_seed(1)
         transformer, _ = bare_encoder(encoder_folder)
-        small = SMALL | ({"layers": 1, "heads": 4} if system == "kd-docre" else {})
+        small = SMALL if system != "glidre" else {}
+        small = small | ({"layers": 1, "heads": 4} if system == "kd-docre" else {})
         return build(system, transformer, tokenizer, tasks(RECORDS)[0].labels, small)
 
     return make
 
 
-def train(system, folder, steps, **options):
+def train(system, folder, steps, records=RECORDS, **options):
     """A second for each step."""
     pace = DocumentPace(steps / 60, encoder_rate=1e-3, head_rate=5e-3)
     clock = count().__next__
     trainer = DocumentTrainer(system, pace, folder / "state.pt", clock=clock, **options)
     losses = []
-    trainer.train(tasks(RECORDS), losses.append)
+    trainer.train(tasks(records), losses.append)
     return trainer, [one["loss"] for one in losses]
 
 
@@ -129,10 +131,42 @@ def test_a_student_comes_closer_to_its_teacher(make, tmp_path):
 @pytest.mark.parametrize(
     ("seconds_each", "measured", "while_training"), [(0.1, 24, True), (1, 6, True), (10, 5, False)]
 )
-def test_as_many_are_measured_as_there_is_time_for(make, seconds_each, measured, while_training):
+def test_as_many_are_measured_as_there_is_time_for(
+    make, monkeypatch, seconds_each, measured, while_training
+):
+    monkeypatch.setattr(systems, "_FEWEST_FACTS", 1)
     clock = count(step=seconds_each).__next__
     aside = Aside(make(), tasks(RECORDS), 1, seconds=60, clock=clock)
     assert (len(aside.tasks), aside.while_training) == (measured, while_training)
+
+
+def test_few_facts_choose_neither_weights_nor_shift(make):
+    system = make()
+    aside = Aside(system, tasks(RECORDS), 1, seconds=60, clock=count(step=0.1).__next__)
+
+    assert aside.settle() is not None
+    assert not aside.while_training
+    assert (system.shift, system.temperature) == (0.0, 1.0)
+
+
+def test_documents_without_pairs_teach_nothing_and_stop_nothing(make, tmp_path):
+    alone = parse_record({**LINES[0], "entities": LINES[0]["entities"][:1], "relations": []}, "x")
+    system = make("kd-docre")
+    train(system, tmp_path, 2, records=[alone, *RECORDS[:2]])
+
+
+def test_a_teacher_must_have_learned_its_threshold(make, tmp_path):
+    with pytest.raises(ModelError, match="glidre is no teacher for kd-docre"):
+        train(make("kd-docre"), tmp_path, 1, teacher=make("glidre"))
+
+
+def test_relation_types_that_nobody_looked_for_are_not_asked():
+    some = parse_record({**LINES[0], "annotated_relations": ["works with"]}, "made")
+    task, other = tasks([some, RECORDS[1]])
+
+    assert task.labels.names == ("works with",)
+    assert other.labels.names == ("works with", "wrote about")
+    assert len(task.pairs) == len(task.document.pairs)
 
 
 def test_training_leaves_a_folder_that_can_be_measured_and_gone_on_with(

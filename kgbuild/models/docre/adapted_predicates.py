@@ -33,7 +33,12 @@ from torch.nn import functional
 from kgbuild.models.docre.document_encoder import DocumentEncoder
 from kgbuild.models.docre.documents import GivenDocument, PairScores, RelationLabels
 from kgbuild.models.docre.marked_pairs import MarkedPair, PairMarker
-from kgbuild.models.docre.objectives import adaptive_threshold_loss, joined, single_label_loss
+from kgbuild.models.docre.objectives import (
+    adaptive_threshold_loss,
+    expect_none,
+    joined,
+    single_label_loss,
+)
 from kgbuild.models.docre.scoring import RelationSystem
 
 if TYPE_CHECKING:
@@ -110,6 +115,7 @@ class AdaptedPredicates(RelationSystem):
         self.norm = nn.LayerNorm(width)
         self.dropout = nn.Dropout(options.dropout)
         self.classifier = nn.Linear(width, 1 + len(labels.names))
+        expect_none(self.classifier.bias)
         self.log_scale = nn.Parameter(torch.tensor(log(1 / 0.07)))
 
     def forward(
@@ -119,12 +125,33 @@ class AdaptedPredicates(RelationSystem):
         labels: RelationLabels,
     ) -> list[PairScores]:
         """Score pairs; a relation whose description is not read stays below the threshold."""
+        return self._scores(documents, pairs, labels)
+
+    def forward_to_learn(
+        self,
+        documents: Sequence[GivenDocument],
+        pairs: Sequence[Tensor],
+        labels: RelationLabels,
+        targets: Sequence[Tensor],
+    ) -> list[PairScores]:
+        """The same, with the descriptions of what is right read as well."""
+        return self._scores(documents, pairs, labels, torch.cat(list(targets)).bool())
+
+    def _scores(
+        self,
+        documents: Sequence[GivenDocument],
+        pairs: Sequence[Tensor],
+        labels: RelationLabels,
+        also: Tensor | None = None,
+    ) -> list[PairScores]:
         columns = [0, *(1 + column for column in self.columns(labels))]
         marked = [one for of in zip(documents, pairs, strict=True) for one in self._mark(*of)]
         texts, begins = self._texts(marked)
         classes = self.classifier(texts)[:, columns]
         margins = classes[:, 1:] - classes[:, :1]
         compared = best_of_each(margins, self.options.most_labels) & (margins > -self.options.sure)
+        if also is not None:
+            compared |= also
         logits, threshold = self._compare(marked, texts, begins, labels, compared)
         left = threshold[:, None] + margins.clamp(max=-self.options.sure)
         every = torch.where(compared, logits, left), threshold, classes, compared

@@ -19,7 +19,7 @@ from torch import Tensor
 from kgbuild.models.docre.bilinear import GroupBilinear, LocalizedPairs
 from kgbuild.models.docre.document_encoder import DocumentEncoder
 from kgbuild.models.docre.documents import GivenDocument, PairScores, RelationLabels
-from kgbuild.models.docre.objectives import adaptive_threshold_loss, joined
+from kgbuild.models.docre.objectives import adaptive_threshold_loss, expect_none, joined
 from kgbuild.models.docre.scoring import RelationSystem
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ class Atlop(RelationSystem):
         )
         self.pairs = LocalizedPairs(self.encoder.width, options.pair_width, options.pooling)
         self.classifier = GroupBilinear(options.pair_width, 1 + len(labels.names))
+        expect_none(self.classifier.bias)
 
     def forward(
         self,

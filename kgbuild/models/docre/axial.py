@@ -14,6 +14,8 @@ from torch.nn import functional
 
 from kgbuild.errors import ModelError
 
+_GENTLY = 0.1
+
 
 class AxialMixer(nn.Module):
     """Layers x ← LayerNorm(Linear(x + rows(x) + columns(x))), and the input added to the last.
@@ -26,7 +28,10 @@ class AxialMixer(nn.Module):
         super().__init__()
         if width % n_heads:
             raise ModelError(f"the width is {width}; {n_heads} heads do not divide it")
-        self.layers = nn.ModuleList(AxialLayer(width, n_heads) for _ in range(n_layers))
+        layers = [AxialLayer(width, n_heads) for _ in range(n_layers)]
+        for last in layers[-1:]:  # what untrained layers make of the pairs says little
+            nn.init.constant_(last.norm.weight, _GENTLY)
+        self.layers = nn.ModuleList(layers)
 
     def forward(self, grid: Tensor) -> Tensor:
         """Mixed pairs, (E, E, d), from pairs of the same shape, for E of at least two."""

@@ -57,26 +57,24 @@ class GroupBilinear(nn.Module):
     Args:
         width: z; its groups are `GROUP` wide.
         n_outputs: O.
-        bias: Whether there is one for each output.
 
     Raises:
         ModelError: The groups do not fill the width.
     """
 
-    def __init__(self, width: int, n_outputs: int, *, bias: bool = True) -> None:
+    def __init__(self, width: int, n_outputs: int) -> None:
         super().__init__()
         if width % GROUP:
             raise ModelError(f"pair_width is {width}; it must be a multiple of {GROUP}")
         self.weight = nn.Parameter(torch.empty(width // GROUP, GROUP * GROUP, n_outputs))
-        self.bias = nn.Parameter(torch.zeros(n_outputs)) if bias else None
+        self.bias = nn.Parameter(torch.zeros(n_outputs))
         bound = (width * GROUP) ** -0.5
         nn.init.uniform_(self.weight, -bound, bound)
 
     def forward(self, heads: Tensor, tails: Tensor) -> Tensor:
         """Outputs (P, O) of heads and tails (P, z)."""
         chunks = zip(torch.split(heads, CHUNK), torch.split(tails, CHUNK), strict=True)
-        outputs = torch.cat([self._outputs(head, tail) for head, tail in chunks])
-        return outputs if self.bias is None else outputs + self.bias
+        return torch.cat([self._outputs(head, tail) for head, tail in chunks]) + self.bias
 
     def _outputs(self, heads: Tensor, tails: Tensor) -> Tensor:
         outputs = heads.new_zeros(len(heads), self.weight.shape[2])

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 PAIRS_AT_ONCE = 2048
 PRIOR = 4.0
-"""Log odds against a relation of which nothing is known: one cell in 75 of Re-DocRED is one.
+"""Log odds against a relation of which nothing is known; the rest is in the loss's α.
 
 Without it the first steps go into learning to say no (arXiv 1708.02002, section 4.1).
 """

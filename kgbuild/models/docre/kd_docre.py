@@ -22,7 +22,12 @@ from kgbuild.models.docre.axial import AxialMixer
 from kgbuild.models.docre.bilinear import GroupBilinear, LocalizedPairs
 from kgbuild.models.docre.document_encoder import DocumentEncoder
 from kgbuild.models.docre.documents import GivenDocument, PairScores, RelationLabels
-from kgbuild.models.docre.objectives import adaptive_focal_loss, distillation_loss, joined
+from kgbuild.models.docre.objectives import (
+    adaptive_focal_loss,
+    distillation_loss,
+    expect_none,
+    joined,
+)
 from kgbuild.models.docre.scoring import RelationSystem
 
 if TYPE_CHECKING:
@@ -83,9 +88,11 @@ class KdDocre(RelationSystem):
         )
         width = self.encoder.width
         self.pairs = LocalizedPairs(width, options.pair_width, options.pooling)
-        self.products = GroupBilinear(options.pair_width, width, bias=False)
+        self.products = GroupBilinear(options.pair_width, width)
+        self.norm = nn.LayerNorm(width)
         self.mixer = AxialMixer(width, n_layers=options.layers, n_heads=options.heads)
         self.classifier = nn.Linear(width, 1 + len(labels.names))
+        expect_none(self.classifier.bias)
 
     def forward(
         self,
@@ -131,7 +138,7 @@ class KdDocre(RelationSystem):
         if not len(wanted):
             return states.tokens.new_zeros(0, self.classifier.out_features)
         every = document.pairs
-        products = self.products(*self.pairs(states, every))
+        products = self.norm(self.products(*self.pairs(states, every)))
         size = len(document.entities)
         grid = products.new_zeros(size, size, products.shape[1])
         grid = self.mixer(grid.index_put(tuple(every.T), products))

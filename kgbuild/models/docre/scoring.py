@@ -70,6 +70,16 @@ class RelationSystem(nn.Module, ABC):
             ModelError: A system with labels of its own is asked for others.
         """
 
+    def forward_to_learn(
+        self,
+        documents: Sequence[GivenDocument],
+        pairs: Sequence[Tensor],
+        labels: RelationLabels,
+        targets: Sequence[Tensor],  # noqa: ARG002  # for systems that do not score everything
+    ) -> list[PairScores]:
+        """Score the pairs for `loss`, which knows the targets."""
+        return list(self(documents, pairs, labels))
+
     @abstractmethod
     def loss(self, scores: Sequence[PairScores], targets: Sequence[Tensor]) -> Tensor:
         """The system's own training loss, for targets (M, R) of 0 and 1; a scalar."""

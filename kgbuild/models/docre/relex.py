@@ -149,15 +149,14 @@ class RelexRelations(RelationSystem):
         types = sorted({entity.type for entity in document.entities})
         most = int(self.options.window * PROMPT_SHARE)
         start, names = 0, list(labels.names)
+        bare = self._prompter.length(self._prompter.labels(types, []))
+        sizes = [self._prompter.length(self._prompter.labels(types, [name])) for name in names]
         while start < len(names):
-            end = start + 1
-            prompt = self._prompter.labels(types, names[start:end])
-            while end < len(names):
-                longer = self._prompter.labels(types, names[start : end + 1])
-                if self._prompter.length(longer) > most:
-                    break
-                prompt, end = longer, end + 1
-            yield prompt, end - start
+            end, size = start + 1, sizes[start]
+            while end < len(names) and size + sizes[end] - bare <= most:
+                size += sizes[end] - bare
+                end += 1
+            yield self._prompter.labels(types, names[start:end]), end - start
             start = end
 
 

@@ -1,9 +1,11 @@
 """Annotated records → training examples for the joint model.
 
 A record is a line of JSON: `text`, `entities` (a type and the spans of all mentions), `relations`
-between entities, and whether the annotation is exhaustive. An example is what the model sees: a
-text of one or several records of a source, a choice of labels, and for every span and pair whether
-it is positive, negative or not known. What a source does not annotate is unknown, not negative.
+between entities, and whether the annotation is exhaustive; also `sents`, the spans of sentences,
+and for a relation `evidence`, the numbers of those that it rests on, where somebody said. An
+example is what the model sees: a text of one or several records of a source, a choice of labels,
+and for every span and pair whether it is positive, negative or not known. What a source does not
+annotate is unknown, not negative.
 
 A line may also be a fact that somebody judged: `text`, `head`, `relation` and `tail` in the words
 of the text, and `accepted`, true or false; or a line of `kgbuild export --format jsonl` with
@@ -35,6 +37,9 @@ class Record:
         known_relations: The relation types that were looked for in this text; None: all of the
             source's.
         denied: Like `relations`, but of what does not hold.
+        sentences: Their character spans, in order, where they are known.
+        evidence: (head entity, tail entity) → the sentences that its relations rest on, by number;
+            without the pairs of which nobody said.
         entity_types: The source's inventory where it comes with the record: name → description.
         relation_types: Likewise.
         relation_ends: Of those relation types: the types of head and tail.
@@ -52,6 +57,8 @@ class Record:
     known_relations: frozenset[str] | None = None
     negative_pairs: tuple[tuple[int, int], ...] = ()
     denied: tuple[tuple[int, str, int], ...] = ()
+    sentences: tuple[Span, ...] = ()
+    evidence: Mapping[tuple[int, int], frozenset[int]] = field(default_factory=dict)
     entity_types: Mapping[str, str] = field(default_factory=dict)
     relation_types: Mapping[str, str] = field(default_factory=dict)
     relation_ends: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = field(
@@ -135,6 +142,8 @@ def parse_record(raw: Mapping[str, Any], source: str) -> Record:
         known_relations=frozenset(known) if known is not None else None,
         negative_pairs=_negative_pairs(raw),
         denied=_triples(raw.get("negated", [])),
+        sentences=tuple((s, e) for s, e in raw.get("sents", [])),
+        evidence=_evidence(raw),
         relation_ends={
             name: (tuple(type.get("head", ())), tuple(type.get("tail", ())))
             for name, type in raw.get("relation_types", {}).items()
@@ -152,11 +161,22 @@ def _triples(raw: Sequence[Mapping[str, Any]]) -> tuple[tuple[int, str, int], ..
     return tuple((one["head"], one["type"], one["tail"]) for one in raw)
 
 
+def _evidence(raw: Mapping[str, Any]) -> dict[tuple[int, int], frozenset[int]]:
+    """The evidence of all relations of a pair; none where nobody says what the sentences are."""
+    found: dict[tuple[int, int], frozenset[int]] = {}
+    for one in raw.get("relations", []) if raw.get("sents") else ():
+        pair = one["head"], one["tail"]
+        numbers = found.get(pair, frozenset()).union(one.get("evidence", []))
+        if numbers:
+            found[pair] = numbers
+    return found
+
+
 def _check(record: Record) -> None:
-    """Refuse spans that lie outside the text, and ends that are no entities."""
+    """Refuse spans that lie outside the text, and ends and evidence that are not there."""
     if not isinstance(record.text, str):
         raise TypeError("its `text` is not text")
-    for start, end in (span for spans in record.mentions for span in spans):
+    for start, end in (span for spans in (*record.mentions, record.sentences) for span in spans):
         if not 0 <= start < end <= len(record.text):
             raise ValueError(f"no words at {start} to {end} of its {len(record.text)} characters")
     n_entities = len(record.types)
@@ -166,6 +186,17 @@ def _check(record: Record) -> None:
             raise ValueError(
                 f"a relation's end is {end}, but its entities are 0 to {n_entities - 1}"
             )
+    _check_evidence(record)
+
+
+def _check_evidence(record: Record) -> None:
+    borders = [place for span in record.sentences for place in span]
+    if borders != sorted(borders):
+        raise ValueError("its `sents` overlap, or are not in the order of the text")
+    last = len(record.sentences) - 1
+    for number in (number for numbers in record.evidence.values() for number in numbers):
+        if type(number) is not int or not 0 <= number <= last:
+            raise ValueError(f"its `evidence` is {number!r}, but its sentences are 0 to {last}")
 
 
 def _judged_fact(raw: Mapping[str, Any]) -> dict[str, Any]:

@@ -99,9 +99,11 @@ class DocumentTrainer(TimedTrainer[list[Task]]):
             task.sample(self.system.negatives, self._random, self.system.most_pairs)
             for task in group
         ]
-        pairs = [pairs.to(self._device) for pairs, _ in sampled]
-        targets = [targets.to(self._device) for _, targets in sampled]
-        scores = self.system.forward_to_learn(documents, pairs, labels, targets)
+        pairs = [task.pairs.to(self._device) for task in sampled]
+        targets = [task.targets.to(self._device) for task in sampled]
+        told = [task.evidence for task in sampled]
+        evidence = [None if one is None else one.to(self._device) for one in told]
+        scores = self.system.forward_to_learn(documents, pairs, labels, targets, evidence)
         taught = None
         if self._teacher is not None:
             with torch.no_grad():

@@ -2,8 +2,8 @@
 
 import random
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -25,6 +25,8 @@ class Task:
         labels: The R relation types of its source.
         pairs: (M, 2) The pairs that the annotation speaks of: all, where it is exhaustive.
         targets: (M, R) Which relations each of them has.
+        evidence: (M, S) How much each of them rests on each of S sentences: rows that sum to 1, or
+            to 0 where the annotation does not say. None where it never does.
     """
 
     record: Record
@@ -32,14 +34,15 @@ class Task:
     labels: RelationLabels
     pairs: Tensor
     targets: Tensor
+    evidence: Tensor | None = None
 
     def sample(
         self,
         negatives: int | None,
         generator: np.random.Generator,
         most: int | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """Pairs and targets with so many unrelated pairs for each related one; None: all.
+    ) -> "Task":
+        """The same with so many unrelated pairs for each related one; None: all.
 
         A document without relations has as many as one with a single related pair. At `most` so
         many pairs are drawn, of both kinds.
@@ -51,7 +54,10 @@ class Task:
         limit = MOST_PAIRS if negatives is None else negatives * max(1, len(related))
         rest = _some(rest, limit if most is None else min(limit, most), generator)
         chosen = torch.cat([related, rest]).sort().values
-        return self.pairs[chosen], self.targets[chosen]
+        evidence = None if self.evidence is None else self.evidence[chosen]
+        return replace(
+            self, pairs=self.pairs[chosen], targets=self.targets[chosen], evidence=evidence
+        )
 
 
 def _some(rows: Tensor, most: int, generator: np.random.Generator) -> Tensor:
@@ -62,7 +68,7 @@ def _some(rows: Tensor, most: int, generator: np.random.Generator) -> Tensor:
 
 
 def given(record: Record) -> GivenDocument:
-    """The text of a record and its entities.
+    """The text of a record, its entities and, where there is evidence, its sentences.
 
     Raises:
         DocumentError: An entity is mentioned nowhere.
@@ -71,7 +77,8 @@ def given(record: Record) -> GivenDocument:
         nowhere = [bool(mentions) for mentions in record.mentions].index(False)
         raise DocumentError(f"record '{record.id}': its entity {nowhere} has no mentions")
     entities = zip(record.types, record.mentions, strict=True)
-    return GivenDocument(record.text, tuple(GivenEntity(*entity) for entity in entities))
+    sentences = record.sentences if record.evidence else ()
+    return GivenDocument(record.text, tuple(GivenEntity(*one) for one in entities), sentences)
 
 
 def labels_of(records: Sequence[Record]) -> RelationLabels:
@@ -126,7 +133,18 @@ def _task(record: Record, labels: RelationLabels) -> Task:
             raise DocumentError(f"record '{record.id}': its relation {name!r} is not asked for")
         if head != tail:
             targets[row[head, tail], column[name]] = 1
-    return Task(record, document, labels, pairs, targets)
+    return Task(record, document, labels, pairs, targets, _evidence(record, row))
+
+
+def _evidence(record: Record, row: Mapping[tuple[int, ...], int]) -> Tensor | None:
+    """Each pair's sentences, all of the same weight; pairs by their row."""
+    if not record.evidence:
+        return None
+    shares = torch.zeros(len(row), len(record.sentences))
+    for (head, tail), numbers in record.evidence.items():
+        if head != tail:
+            shares[row[head, tail], sorted(numbers)] = 1 / len(numbers)
+    return shares
 
 
 def _annotated(record: Record) -> Iterator[tuple[int, int]]:

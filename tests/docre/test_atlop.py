@@ -1,5 +1,9 @@
 """ATLOP's parts equal plain computations in float64."""
 
+from dataclasses import replace
+from math import log
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
@@ -7,11 +11,16 @@ from torch import Tensor
 from kgbuild.errors import ModelError
 from kgbuild.models.docre import build
 from kgbuild.models.docre.bilinear import GroupBilinear
-from kgbuild.models.docre.context import context_of_rows, localized_context
+from kgbuild.models.docre.context import (
+    context_and_sentences,
+    context_of_rows,
+    localized_context,
+)
 from kgbuild.models.docre.document_encoder import DocumentStates, TokenizedDocument
 from kgbuild.models.docre.documents import PairScores
-from kgbuild.models.docre.objectives import adaptive_threshold_loss
+from kgbuild.models.docre.objectives import adaptive_threshold_loss, evidence_loss
 from kgbuild.models.docre.pooling import POOLINGS, pool_entities
+from kgbuild.models.docre.saving import load_system, save_system
 
 PAIRS = torch.tensor([[2, 0], [0, 1], [1, 2], [1, 0]])
 
@@ -82,6 +91,74 @@ def test_entities_of_different_windows_have_the_mean_of_their_own_contexts() -> 
     own = [rows[i].mean(dim=0) @ states.tokens for i in (0, 1)]
     torch.testing.assert_close(apart, (own[0] + own[1]) / 2)
     torch.testing.assert_close(together, plain_context(list(rows), states.tokens, 1, 2))
+
+
+SENTENCE = torch.tensor([0, 0, 0, 0, 1, 1, 1, -1, 2, 2, 2, 2])
+"""Of the tokens of `read_document`; one is in none."""
+
+
+def read_sentences() -> DocumentStates:
+    states = read_document()
+    return replace(states, document=replace(states.document, sentence=SENTENCE))
+
+
+def plain_shares(rows: list[Tensor], head: int, tail: int) -> list[float]:
+    """DREEAM: the weights of a pair's context, summed over the tokens of each sentence."""
+    weights = [
+        sum(float(rows[head][a, i] * rows[tail][a, i]) for a in range(len(rows[head])))
+        for i in range(len(SENTENCE))
+    ]
+    within = [[w for w, s in zip(weights, SENTENCE, strict=True) if s == n] for n in range(3)]
+    return [sum(one) / sum(weights) for one in within]
+
+
+def test_a_sentence_has_the_weight_of_its_tokens_in_the_context() -> None:
+    states = read_sentences()
+    attention = states.attention
+    rows = [(attention[0] + attention[1]) / 2, attention[2], attention[3]]
+    context, shares = context_and_sentences(states, PAIRS, 3)
+    torch.testing.assert_close(context, localized_context(states, PAIRS))
+    expected = [plain_shares(rows, head, tail) for head, tail in PAIRS.tolist()]
+    torch.testing.assert_close(shares, torch.tensor(expected, dtype=torch.float64))
+    assert (shares.sum(dim=1) < 1).all()  # for the token in no sentence has a weight too
+
+
+def test_a_pair_of_different_windows_looks_at_the_sentences_that_both_look_at_alone() -> None:
+    states = read_sentences()
+    attention = states.attention.clone()
+    attention[[0, 1], :, 7:], attention[2, :, :7] = 0, 0
+    attention /= attention.sum(dim=-1, keepdim=True)
+    _, shares = context_and_sentences(replace(states, attention=attention), PAIRS[1:2], 3)
+    alone = [attention[:2].mean(dim=(0, 1)), attention[2].mean(dim=0)]
+    weights = (alone[0] + alone[1]) / 2
+    torch.testing.assert_close(
+        shares[0], torch.stack([weights[SENTENCE == n].sum() for n in range(3)])
+    )
+
+
+def test_sentences_must_be_known_to_have_weights() -> None:
+    with pytest.raises(ModelError, match="needs? the sentences"):
+        context_and_sentences(read_document(), PAIRS, 3)
+
+
+def test_evidence_loss_is_the_mean_divergence_of_pairs_of_all_documents() -> None:
+    shares = [[[0.2, 0.3, 0.5], [0.1, 0.9, 0.0]], [[0.25, 0.7]]]
+    evidence = [[[0.0, 0.5, 0.5], [0.0, 1.0, 0.0]], [[0.5, 0.5]]]
+    expected = [
+        sum(e * log(e / p) for p, e in zip(found, wanted, strict=True) if e)
+        for document, gold in zip(shares, evidence, strict=True)
+        for found, wanted in zip(document, gold, strict=True)
+    ]
+    tensors = [[torch.tensor(one).double() for one in each] for each in (shares, evidence)]
+    assert evidence_loss(*tensors).item() == pytest.approx(sum(expected) / 3)
+
+
+def test_a_sentence_that_is_out_of_sight_has_a_cost_but_no_slope() -> None:
+    shares = torch.tensor([[0.0, 1.0]], requires_grad=True)
+    loss = evidence_loss([shares], [torch.tensor([[1.0, 0.0]])])
+    loss.backward()
+    assert loss.isfinite()
+    assert not shares.grad.any()
 
 
 def test_context_needs_attention() -> None:
@@ -158,6 +235,51 @@ def test_cells_that_cannot_be_take_no_part_in_the_loss() -> None:
     assert logits.grad[1, 0] == 0
     assert (logits.grad[1, 1:] != 0).all()
     assert (logits.grad[open_cells] == 0).all()
+
+
+def sentences(text: str) -> tuple[tuple[int, int], ...]:
+    """Of a text whose sentences end with a full stop."""
+    ends = [i + 1 for i, sign in enumerate(text) if sign == "."]
+    starts = [0, *(end + 1 for end in ends[:-1])]
+    return tuple(zip(starts, ends, strict=True))
+
+
+def test_the_loss_with_evidence(transformer, tokenizer, labels, documents, targets) -> None:
+    system = build("atlop", transformer, tokenizer, labels, {"pair_width": 64, "evidence": 0.5})
+    told = [replace(one, sentences=sentences(one.text)) for one in documents]
+    pairs = [one.pairs for one in documents]
+    evidence = torch.zeros(12, 3)
+    evidence[0, 0], evidence[2, 1:] = 1, 0.5  # (0, 1) and (0, 3)
+    given_evidence = [evidence, None, torch.zeros(0, 1)]
+
+    scores = system.forward_to_learn(told, pairs, labels, targets, given_evidence)
+    plain = system(told, pairs, labels)
+    for found, expected in zip(scores, plain, strict=True):
+        torch.testing.assert_close(found.logits, expected.logits)
+    states = system.encoder(told[:1], attention=True)[0]
+    shares = context_and_sentences(states, pairs[0], 3)[1].double()
+    one = -shares[0, 0].log()
+    other = -0.5 * (2 * shares[2, 1:]).log().sum()
+    expected = system.loss(plain, targets) + 0.5 * (one + other) / 2
+    torch.testing.assert_close(system.loss(scores, targets).double(), expected, check_dtype=False)
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.1])
+def test_without_evidence_the_loss_is_that_of_the_scores_alone(
+    weight, transformer, tokenizer, labels, documents, targets
+) -> None:
+    options = {"pair_width": 64, "evidence": weight}
+    system = build("atlop", transformer, tokenizer, labels, options).eval()
+    pairs = [one.pairs for one in documents]
+    evidence = [None] * 3 if weight else [torch.ones(len(of), 2) / 2 for of in pairs]
+    scores = system.forward_to_learn(documents, pairs, labels, targets, evidence)
+    assert system.loss(scores, targets) == system.loss(system(documents, pairs, labels), targets)
+
+
+def test_the_weight_of_evidence_is_saved(transformer, tokenizer, labels, tmp_path: Path) -> None:
+    options = {"pair_width": 64, "evidence": 0.3}
+    save_system(tmp_path, build("atlop", transformer, tokenizer, labels, options), tokenizer)
+    assert load_system(tmp_path).options.evidence == 0.3
 
 
 def test_a_text_longer_than_the_encoder_reads_has_a_score_for_every_pair(

@@ -1,10 +1,13 @@
 """Documents of any length, read in windows."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from kgbuild.errors import ModelError
 from kgbuild.models.docre.document_encoder import DocumentEncoder, cut
+from kgbuild.models.docre.documents import GivenDocument, GivenEntity
 
 LONG = " ".join(f"Ada works in London with engine {i}." for i in range(12))
 WINDOW, OVERLAP = 22, 8
@@ -29,6 +32,24 @@ def test_markers_stand_around_mentions_also_nested_ones(transformer, tokenizer, 
     assert tokens == ["in", "*", "*", "london", "*", "*", "city", "*", "*", "engine"]
     assert read.first.tolist() == [1, 5, 2]
     assert read.last.tolist() == [6, 6, 3]
+
+
+def test_a_marker_is_of_the_sentence_of_its_mention(transformer, tokenizer, given) -> None:
+    document = given("ada works in london city engine", ("london",), ("ada",), ("city",))
+    assert DocumentEncoder(transformer, tokenizer, marked=True).tokenize(document).sentence is None
+    told = replace(document, sentences=((0, 3), (4, 19), (20, 24)))
+    plain = DocumentEncoder(transformer, tokenizer).tokenize(told)
+    assert plain.sentence.tolist() == [0, 1, 1, 1, 2, -1]
+    marked = DocumentEncoder(transformer, tokenizer, marked=True).tokenize(told)
+    tokens = [tokenizer.id_to_token(i) for i in marked.ids.tolist()]
+    assert " ".join(tokens) == "* ada * works in * london * * city * engine"
+    assert marked.sentence.tolist() == [0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2, -1]
+
+
+def test_a_document_of_no_tokens_has_one_in_no_sentence(transformer, tokenizer) -> None:
+    blank = GivenDocument("   ", (GivenEntity("entity", ((0, 1),)),), ((0, 3),))
+    read = DocumentEncoder(transformer, tokenizer, marked=True).tokenize(blank)
+    assert (len(read.ids), read.sentence.tolist()) == (1, [-1])
 
 
 def test_windows_cover_a_text_and_overlap() -> None:

@@ -161,3 +161,4 @@ def test_what_is_saved_is_found_again(system, tokenizer, documents, labels, tmp_
         assert torch.equal(one.threshold, other.threshold)
         assert torch.equal(system.log_odds(one), again.log_odds(other))
     assert (again.system, again.known) == (system.system, system.known)
+    assert again.options == system.options

@@ -9,6 +9,7 @@ import torch
 from kgbuild.errors import DocumentError, ModelError
 from kgbuild.evaluation.documents import FACTS, evaluate_system, measure_system
 from kgbuild.models.docre import build
+from kgbuild.models.docre.context import context_and_sentences
 from kgbuild.models.docre.saving import load_system
 from kgbuild.training import systems
 from kgbuild.training.data import parse_record
@@ -51,12 +52,12 @@ def annotated(tmp_path):
 def make(encoder_folder, tokenizer):
     """A small untrained system."""
 
-    def make(system="atlop"):
+    def make(system="atlop", **options):
         torch.manual_seed(1)
         transformer, _ = bare_encoder(encoder_folder)
         small = SMALL if system != "glidre" else {}
         small = small | ({"layers": 1, "heads": 4} if system == "kd-docre" else {})
-        return build(system, transformer, tokenizer, tasks(RECORDS)[0].labels, small)
+        return build(system, transformer, tokenizer, tasks(RECORDS)[0].labels, small | options)
 
     return make
 
@@ -126,6 +127,26 @@ def test_a_student_comes_closer_to_its_teacher(make, tmp_path):
     assert distance() < before / 2
     with pytest.raises(ModelError, match="atlop does not learn from a teacher"):
         train(make("atlop"), tmp_path, 1, teacher=teacher)
+
+
+def test_pairs_come_to_look_at_their_evidence(make, tmp_path):
+    text = f"{LINES[0]['text']}. It is a city."
+    stop = len(LINES[0]["text"]) + 1
+    told = [LINES[0]["relations"][0] | {"evidence": [1]}]
+    changes = {"text": text, "relations": told, "sents": [[0, stop], [stop + 1, len(text)]]}
+    record = parse_record(LINES[0] | changes, "made")
+    [task] = tasks([record, RECORDS[1]])[:1]
+
+    def share_after(weight):
+        system = make(evidence=weight)
+        folder = tmp_path / str(weight)
+        folder.mkdir()
+        train(system, folder, 40, records=[record, RECORDS[1]])
+        with torch.no_grad():
+            states = system.encoder([task.document], attention=True)[0]
+            return context_and_sentences(states, task.pairs[:1], 2)[1][0, 1].item()
+
+    assert share_after(1.0) > 0.5 + share_after(0.0) / 2
 
 
 @pytest.mark.parametrize(

@@ -133,6 +133,7 @@ class AdaptedPredicates(RelationSystem):
         pairs: Sequence[Tensor],
         labels: RelationLabels,
         targets: Sequence[Tensor],
+        evidence: Sequence[Tensor | None],  # noqa: ARG002  # it has no context to look at
     ) -> list[PairScores]:
         """The same, with the descriptions of what is right read as well."""
         return self._scores(documents, pairs, labels, torch.cat(list(targets)).bool())

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from kgbuild.errors import ModelError
-from kgbuild.models.docre.context import localized_context
 from kgbuild.models.docre.pooling import pool_entities
 
 if TYPE_CHECKING:
@@ -39,10 +38,11 @@ class LocalizedPairs(nn.Module):
         self.tail = nn.Linear(2 * width, pair_width)
         self._pooling = pooling
 
-    def forward(self, states: "DocumentStates", pairs: Tensor) -> tuple[Tensor, Tensor]:
-        """Heads and tails, (P, z) each, of the pairs (P, 2) of one document."""
+    def forward(
+        self, states: "DocumentStates", pairs: Tensor, context: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Heads and tails, (P, z) each, of the pairs (P, 2) of one document, in context (P, d)."""
         entities = pool_entities(states, self._pooling)
-        context = localized_context(states, pairs)
         heads = torch.cat([entities[pairs[:, 0]], context], dim=1)
         tails = torch.cat([entities[pairs[:, 1]], context], dim=1)
         return torch.tanh(self.head(heads)), torch.tanh(self.tail(tails))

@@ -5,7 +5,7 @@ The words that matter for a pair are those that the mentions of both attend to (
 share a window share nothing, and published code then has no context at all. Here it is the mean of
 what each of the two looks at alone.
 
-Sizes: E entities, A attention heads, L tokens, d width, P pairs.
+Sizes: E entities, A attention heads, L tokens, S sentences, d width, P pairs.
 """
 
 import torch
@@ -25,10 +25,29 @@ def localized_context(states: DocumentStates, pairs: Tensor) -> Tensor:
     Raises:
         ModelError: The document was read without attention.
     """
-    if states.attention is None:
-        raise ModelError("the localized context needs the attention of mentions")
-    rows = mean_rows(states.attention, states.document)
-    return context_of_rows(rows, states.tokens, pairs.to(rows.device))
+    return context_of_rows(_rows(states), states.tokens, pairs.to(states.tokens.device))
+
+
+def context_and_sentences(
+    states: DocumentStates, pairs: Tensor, n_sentences: int
+) -> tuple[Tensor, Tensor]:
+    """The same and, of the weights that it is a mean with, the sum over each sentence, (P, S).
+
+    DREEAM (Ma et al., arXiv 2302.08675) takes these sums for how much a pair rests on the sentence.
+    They come with the context: a sum over some tokens is the mean of what is 1 there and 0
+    elsewhere. They sum to 1, less the weight of tokens outside all sentences.
+
+    Raises:
+        ModelError: The document was read without attention, or its sentences are not known.
+    """
+    if states.document.sentence is None:
+        raise ModelError("the weights of sentences need the sentences of the document")
+    sentence = states.document.sentence.to(states.tokens.device)
+    within = sentence[:, None] == torch.arange(n_sentences, device=sentence.device)  # (L, S)
+    columns = torch.cat([states.tokens, within.to(states.tokens)], dim=1)
+    both = context_of_rows(_rows(states), columns, pairs.to(columns.device))
+    context, shares = torch.split(both, [states.tokens.shape[1], n_sentences], dim=1)
+    return context, shares
 
 
 def context_of_rows(rows: Tensor, tokens: Tensor, pairs: Tensor) -> Tensor:
@@ -51,6 +70,13 @@ def context_of_rows(rows: Tensor, tokens: Tensor, pairs: Tensor) -> Tensor:
         apart = (alone[head] + alone[group]) / 2
         contexts.append(torch.where(mass > NOTHING_SHARED, shared, apart))
     return torch.cat(contexts)[torch.argsort(order)]
+
+
+def _rows(states: DocumentStates) -> Tensor:
+    """What each entity attends to, (E, A, L)."""
+    if states.attention is None:
+        raise ModelError("the localized context needs the attention of mentions")
+    return mean_rows(states.attention, states.document)
 
 
 def _by_head(heads: Tensor, tails: Tensor) -> list[tuple[int, Tensor]]:

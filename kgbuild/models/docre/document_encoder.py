@@ -38,12 +38,15 @@ class TokenizedDocument:
         first: (M,) First token of each mention: its opening marker, if there are markers.
         last: (M,) Last token of each mention, markers excluded.
         entity: (M,) The entity that each mention belongs to.
+        sentence: (L,) The sentence that each token belongs to, a marker to that of its mention's
+            token; -1 for none. None where the sentences are not known.
     """
 
     ids: Tensor
     first: Tensor
     last: Tensor
     entity: Tensor
+    sentence: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,10 @@ class DocumentEncoder(nn.Module):
         owner = [i for i, one in enumerate(document.entities) for _ in one.mentions]
         ids = encoding.ids
         firsts, lasts = [first for first, _ in spans], [last for _, last in spans]
+        sentence = None
+        if document.sentences:
+            marked = () if self._marker is None else spans
+            sentence = _sentence_of_each(offsets, document.sentences, marked)
         if self._marker is not None:
             ids, firsts, lasts = _mark(ids, spans, self._marker)
         return TokenizedDocument(
@@ -131,6 +138,7 @@ class DocumentEncoder(nn.Module):
             torch.tensor(firsts, dtype=torch.long),
             torch.tensor(lasts, dtype=torch.long),
             torch.tensor(owner, dtype=torch.long),
+            sentence,
         )
 
     def forward(
@@ -314,6 +322,25 @@ def _touched(offsets: Sequence[tuple[int, int]], mention: tuple[int, int]) -> tu
     last = bisect_left(offsets, mention[1], key=lambda offset: offset[0]) - 1
     first = max(0, min(first, len(offsets) - 1))
     return first, max(first, last)
+
+
+def _sentence_of_each(
+    offsets: Sequence[tuple[int, int]],
+    sentences: Sequence[tuple[int, int]],
+    marked: Sequence[tuple[int, int]],
+) -> Tensor:
+    """The sentence of each token and each marker, (L,); -1 for none.
+
+    A token is of the sentence that it ends in, for it may begin with the space before. Markers
+    around the spans of tokens `marked` are of the sentence of the token beside them.
+    """
+    if not offsets:
+        return torch.tensor([-1])  # a document of no tokens has one
+    starts, ends = zip(*sentences, strict=True)
+    last = [(bisect_left(starts, end) - 1, end) for _, end in offsets]
+    found = torch.tensor([at if at >= 0 and end <= ends[at] else -1 for at, end in last])
+    beside = torch.tensor([token for span in marked for token in span], dtype=torch.long)
+    return found.repeat_interleave(1 + torch.bincount(beside, minlength=len(found)))
 
 
 def _mark(

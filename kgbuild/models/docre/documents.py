@@ -16,10 +16,15 @@ class GivenEntity:
 
 @dataclass(frozen=True, slots=True)
 class GivenDocument:
-    """A text of any length and its E entities."""
+    """A text of any length and its E entities.
+
+    Attributes:
+        sentences: Their character spans, in order; only to learn from evidence.
+    """
 
     text: str
     entities: tuple[GivenEntity, ...]
+    sentences: tuple[tuple[int, int], ...] = ()
 
     @property
     def pairs(self) -> Tensor:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from kgbuild.models.docre.axial import AxialMixer
 from kgbuild.models.docre.bilinear import GroupBilinear, LocalizedPairs
+from kgbuild.models.docre.context import localized_context
 from kgbuild.models.docre.document_encoder import DocumentEncoder
 from kgbuild.models.docre.documents import GivenDocument, PairScores, RelationLabels
 from kgbuild.models.docre.objectives import (
@@ -138,7 +139,8 @@ class KdDocre(RelationSystem):
         if not len(wanted):
             return states.tokens.new_zeros(0, self.classifier.out_features)
         every = document.pairs
-        products = self.norm(self.products(*self.pairs(states, every)))
+        context = localized_context(states, every)
+        products = self.norm(self.products(*self.pairs(states, every, context)))
         size = len(document.entities)
         grid = products.new_zeros(size, size, products.shape[1])
         grid = self.mixer(grid.index_put(tuple(every.T), products))

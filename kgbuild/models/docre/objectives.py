@@ -14,6 +14,8 @@ from kgbuild.errors import ModelError
 from kgbuild.models.docre.documents import PairScores
 
 FOCAL_FORMS = ("code", "paper")
+LEAST_SHARE = 1e-9
+"""Of a sentence. Windows may keep a pair from looking at one at all: that has a cost, no slope."""
 
 
 def expect_none(bias: Tensor) -> None:
@@ -108,6 +110,22 @@ def single_label_loss(scores: PairScores, targets: Tensor) -> Tensor:
 def distillation_loss(student: PairScores, teacher: PairScores) -> Tensor:
     """Mean squared difference of all logits, threshold included (KD-DocRE, section 3.3)."""
     return _mean((_with_threshold(student) - _with_threshold(teacher).detach()).square().flatten())
+
+
+def evidence_loss(shares: Sequence[Tensor], evidence: Sequence[Tensor]) -> Tensor:
+    """How far from the annotated evidence it is where pairs look: KL divergence, mean over pairs.
+
+    DREEAM (Ma et al., arXiv 2302.08675): Σ_s e_s log(e_s / p_s) of a pair, over its sentences.
+
+    Args:
+        shares: (P, S) p of each document.
+        evidence: (P, S) e of each document; rows sum to 1.
+    """
+    costs = [
+        functional.kl_div(found.clamp(min=LEAST_SHARE).log(), wanted, reduction="none").sum(dim=1)
+        for found, wanted in zip(shares, evidence, strict=True)
+    ]
+    return _mean(torch.cat(costs))
 
 
 def _focus(odds: Tensor, gamma: float) -> Tensor:

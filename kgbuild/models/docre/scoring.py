@@ -76,8 +76,18 @@ class RelationSystem(nn.Module, ABC):
         pairs: Sequence[Tensor],
         labels: RelationLabels,
         targets: Sequence[Tensor],  # noqa: ARG002  # for systems that do not score everything
+        evidence: Sequence[Tensor | None],  # noqa: ARG002  # for systems that learn where to look
     ) -> list[PairScores]:
-        """Score the pairs for `loss`, which knows the targets."""
+        """Score the pairs for `loss`, which knows the targets.
+
+        Args:
+            documents: With their sentences, where there is evidence.
+            pairs: (M, 2) of each document.
+            labels: R labels.
+            targets: (M, R) of each document.
+            evidence: (M, S) of each document: how much a pair rests on each sentence; a row of
+                zeros, or None for a whole document, where nobody said.
+        """
         return list(self(documents, pairs, labels))
 
     @abstractmethod

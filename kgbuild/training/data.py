@@ -142,7 +142,7 @@ def parse_record(raw: Mapping[str, Any], source: str) -> Record:
         known_relations=frozenset(known) if known is not None else None,
         negative_pairs=_negative_pairs(raw),
         denied=_triples(raw.get("negated", [])),
-        sentences=tuple((s, e) for s, e in raw.get("sents", [])),
+        sentences=tuple((s, e) for s, e in raw.get("sents") or ()),
         evidence=_evidence(raw),
         relation_ends={
             name: (tuple(type.get("head", ())), tuple(type.get("tail", ())))
@@ -166,7 +166,7 @@ def _evidence(raw: Mapping[str, Any]) -> dict[tuple[int, int], frozenset[int]]:
     found: dict[tuple[int, int], frozenset[int]] = {}
     for one in raw.get("relations", []) if raw.get("sents") else ():
         pair = one["head"], one["tail"]
-        numbers = found.get(pair, frozenset()).union(one.get("evidence", []))
+        numbers = found.get(pair, frozenset()).union(one.get("evidence") or ())
         if numbers:
             found[pair] = numbers
     return found

@@ -15,7 +15,7 @@ of the text, and `accepted`, true or false; or a line of `kgbuild export --forma
 import gzip
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -142,7 +142,7 @@ def parse_record(raw: Mapping[str, Any], source: str) -> Record:
         known_relations=frozenset(known) if known is not None else None,
         negative_pairs=_negative_pairs(raw),
         denied=_triples(raw.get("negated", [])),
-        sentences=tuple((s, e) for s, e in raw.get("sents") or ()),
+        sentences=tuple((s, e) for s, e in _listed(raw, "sents")),
         evidence=_evidence(raw),
         relation_ends={
             name: (tuple(type.get("head", ())), tuple(type.get("tail", ())))
@@ -161,12 +161,18 @@ def _triples(raw: Sequence[Mapping[str, Any]]) -> tuple[tuple[int, str, int], ..
     return tuple((one["head"], one["type"], one["tail"]) for one in raw)
 
 
+def _listed(raw: Mapping[str, Any], key: str) -> Iterable[Any]:
+    """What is there under a key that may be missing or null."""
+    value = raw.get(key)
+    return () if value is None else value
+
+
 def _evidence(raw: Mapping[str, Any]) -> dict[tuple[int, int], frozenset[int]]:
     """The evidence of all relations of a pair; none where nobody says what the sentences are."""
     found: dict[tuple[int, int], frozenset[int]] = {}
     for one in raw.get("relations", []) if raw.get("sents") else ():
         pair = one["head"], one["tail"]
-        numbers = found.get(pair, frozenset()).union(one.get("evidence") or ())
+        numbers = found.get(pair, frozenset()).union(_listed(one, "evidence"))
         if numbers:
             found[pair] = numbers
     return found

@@ -106,6 +106,12 @@ def test_a_relation_of_an_entity_with_itself_needs_no_evidence():
     assert not task.evidence.any()
 
 
+def test_null_is_no_evidence():
+    relations = [RAW["relations"][0] | {"evidence": None}]
+    [task] = tasks([record(relations=relations, sents=None)])
+    assert task.evidence is None or not task.evidence.any()
+
+
 @pytest.mark.parametrize(
     ("sents", "told", "complaint"),
     [

@@ -91,13 +91,18 @@ def renew(
     if scale != scale_of(chain.from_iterable(one.forms for one in things[: len(changes.clusters)])):
         return None
     resolution = law.join(groups, read.decisions, embed, scale)
-    still = (
-        one
-        for one in changes.decisions
-        if (one.left.document_id not in stale if one.local else one.left.key not in anew)
-    )
     clusters = chain((cluster for cluster, _ in kept), resolution.clusters)
+    still = _still_made(changes.decisions, stale, anew)
     return Resolution.of(clusters, chain(still, resolution.decisions))
+
+
+def _still_made(
+    decisions: Iterable[Decision], stale: Collection[str], anew: Collection[Key]
+) -> Iterator[Decision]:
+    """Those on names of documents that are as they were, and on clusters that are left alone."""
+    for one in decisions:
+        if one.left.document_id not in stale if one.local else one.left.key not in anew:
+            yield one
 
 
 def _present(changes: Changes, stale: Collection[str]) -> set[Key]:

@@ -14,7 +14,8 @@ from torch.nn import functional
 
 from kgbuild.errors import ModelError
 
-_GENTLY = 0.1
+_AT_FIRST = 0.1
+"""Weight of the last norm: untrained layers must not drown the pairs that are added to them."""
 
 
 class AxialMixer(nn.Module):
@@ -29,8 +30,8 @@ class AxialMixer(nn.Module):
         if width % n_heads:
             raise ModelError(f"the width is {width}; {n_heads} heads do not divide it")
         layers = [AxialLayer(width, n_heads) for _ in range(n_layers)]
-        for last in layers[-1:]:  # what untrained layers make of the pairs says little
-            nn.init.constant_(last.norm.weight, _GENTLY)
+        for last in layers[-1:]:
+            nn.init.constant_(last.norm.weight, _AT_FIRST)
         self.layers = nn.ModuleList(layers)
 
     def forward(self, grid: Tensor) -> Tensor:

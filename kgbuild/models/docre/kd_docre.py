@@ -6,7 +6,8 @@ hard relations more. A student on automatically annotated documents learns the a
 once, the scores of a teacher that was trained on those of people.
 
 What differs from the published code: the grid has the size of the document and no pair of an entity
-with itself takes part; the (E, E, 64·z) tensor does not exist; and what differs in `atlop.py`.
+with itself takes part; the (E, E, 64·z) tensor does not exist; the products are normalised before
+they are mixed, and the mixer's last norm begins small; and what differs in `atlop.py`.
 
 Sizes: E entities, P pairs, R relation types, d width.
 """

@@ -315,10 +315,10 @@ def pair_encoder(
 
 def both_protocols(system: "RelationSystem", given: Sequence["Task"]) -> dict[str, float]:
     """The official F1, and what comes of the best relation of each pair that has one."""
-    from kgbuild.evaluation.documents import ask
+    from kgbuild.training.margins import scored
 
     correct, found, gold, right, related, facts = 0, 0, 0, 0, 0, 0
-    for task, scores in ask(system, given):
+    for task, scores in scored(system, given):
         predicted, wanted = system.decide(scores), task.targets.bool()
         correct += int((predicted & wanted).sum())
         found, gold = found + int(predicted.sum()), gold + int(wanted.sum())

@@ -128,7 +128,7 @@ def measure(run: Run) -> dict[str, Any]:
     import torch
 
     from kgbuild.evaluation.benchmark import spread
-    from kgbuild.evaluation.documents import ask, compare, facts_found
+    from kgbuild.evaluation.documents import compare, facts_found
     from kgbuild.evaluation.facts import facts_of
     from kgbuild.models.docre.saving import load_system
     from kgbuild.training.documents import labels_of, tasks
@@ -139,8 +139,8 @@ def measure(run: Run) -> dict[str, Any]:
     given = tasks(spread(run.records("dev"), MEASURED.get(run.system)), labels_of(training))
     system = load_system(run.folder).to(run.device)
     counts, started = [], run.clock()
-    for task, scores in ask(system, given):
-        found = facts_found(system, task, scores)
+    for task in given:
+        found = facts_found(system, task)
         counts.append(list(asdict(compare(task.record, found, seen).counts).values()))
     seconds = run.clock() - started
     return {"counts": counts, "ms": 1000 * seconds / len(given), "megabytes": megabytes()}

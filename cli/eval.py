@@ -11,6 +11,8 @@ from kgbuild.cli.options import (
     Device,
     ModelName,
     RelationsName,
+    Rerank,
+    check_rerank,
     load_ontology,
     ontology_named,
 )
@@ -37,6 +39,7 @@ def eval(
         ),
     ] = None,
     relations: RelationsName = None,
+    rerank: Rerank = None,
     device: Device = "auto",
     ontology: Annotated[
         str | None,
@@ -98,15 +101,17 @@ def eval(
         )
     if relations is not None:
         refuse_with("--relations", {"--given-mentions": given_mentions, "--sweep": sweep})
+    check_rerank(rerank, system or relations)
     seen = facts_of(read_annotation(train)) if train else None
     given = load_ontology(ontology) if ontology else None
     measure: Callable[..., Result] = (
-        partial(evaluate_system, folder=system)
+        partial(evaluate_system, folder=system, rerank=rerank)
         if system is not None
         else partial(
             evaluate,
             model=model,
             relations=relations,
+            rerank=rerank,
             ontology=given,
             given_mentions=given_mentions,
             sweep=sweep,

@@ -12,6 +12,8 @@ from kgbuild.cli.options import (
     OntologyName,
     Paths,
     RelationsName,
+    Rerank,
+    check_rerank,
     load_ontology,
 )
 from kgbuild.cli.terminal import print_error, print_json
@@ -30,13 +32,17 @@ def extract(
     ontology: OntologyName,
     model: ModelName = "bundled",
     relations: RelationsName = None,
+    rerank: Rerank = None,
     device: Device = "auto",
 ) -> None:
     """Print what the model finds in each document, as JSON Lines; builds no graph."""
     from kgbuild.extraction import Extractor
 
+    check_rerank(rerank, relations)
     failures: Failures = []
-    extractor = Extractor(model, load_ontology(ontology), device=device, relations=relations)
+    extractor = Extractor(
+        model, load_ontology(ontology), device=device, relations=relations, rerank=rerank
+    )
     lines_are_progress = sys.stdout.isatty()
     with nullcontext(Silent()) if lines_are_progress else bar() as progress:
         progress.stage("Extracting")

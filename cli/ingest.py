@@ -12,6 +12,8 @@ from kgbuild.cli.options import (
     OntologyNameIfNew,
     Paths,
     RelationsName,
+    Rerank,
+    check_rerank,
     load_ontology,
 )
 from kgbuild.cli.terminal import counted, print_error, print_json, stdout
@@ -54,6 +56,7 @@ def ingest(
     ] = None,
     model: ModelName = "bundled",
     relations: RelationsName = None,
+    rerank: Rerank = None,
     device: Device = "auto",
     json: AsJson = False,
 ) -> None:
@@ -71,9 +74,16 @@ def ingest(
             "a new graph needs one: a YAML file, company, general or science",
             param_hint="--ontology",
         )
+    check_rerank(rerank, relations)
     chosen = load_ontology(ontology) if ontology else None
     with KnowledgeGraph.open(
-        into, ontology=chosen, model=model, relations=relations, device=device, store=store
+        into,
+        ontology=chosen,
+        model=model,
+        relations=relations,
+        rerank=rerank,
+        device=device,
+        store=store,
     ) as kg:
         with bar() as progress:
             report = kg.ingest(paths, known=known, progress=progress)

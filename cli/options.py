@@ -45,6 +45,14 @@ def system_named(name: str | None) -> str | None:
     return name
 
 
+def check_rerank(rerank: Path | None, of: object) -> None:
+    """Complain about a second look where there is no first one."""
+    if rerank is not None and of is None:
+        raise typer.BadParameter(
+            "looks again at what --relations finds, which is not given", param_hint="--rerank"
+        )
+
+
 Paths = Annotated[
     list[Path],
     typer.Argument(
@@ -73,6 +81,17 @@ RelationsName = Annotated[
         metavar="DIR",
         help="Find relations across whole documents by a trained system (`kgbuild train --system`),"
         " or by the model's own head: relex.",
+    ),
+]
+Rerank = Annotated[
+    Path | None,
+    typer.Option(
+        "--rerank",
+        metavar="DIR",
+        exists=True,
+        file_okay=False,
+        help="Read the pairs that --relations is unsure of again, each on its own, by a trained"
+        " adapted-predicates.",
     ),
 ]
 Device = Annotated[

@@ -41,25 +41,33 @@ class DocumentRelations:
         name: What to call it in evidence.
         ontology: Its relation types are asked for by their labels.
         device: Where to run.
+        rerank: Folder of the adapted predicates that read again what the system is unsure of.
 
     Raises:
-        ModelError: The system cannot be loaded, or does not know one of the relation types.
+        ModelError: A system cannot be loaded, or does not know one of the relation types.
     """
 
-    def __init__(self, folder: Path, name: str, ontology: Ontology, device: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        ontology: Ontology,
+        device: str,
+        rerank: Path | None = None,
+    ) -> None:
         from kgbuild.models.docre.documents import RelationLabels
-        from kgbuild.models.docre.saving import load_system
+        from kgbuild.models.docre.reranked import load_finder
 
         self._name, self._ontology = name, ontology
         self._relations = tuple(ontology.relations.values())
-        self._system = load_system(folder).to(device)
+        self._system = load_finder(folder, rerank, device)
         known = self._system.known
         learned = dict(zip(known.names, known.descriptions, strict=True)) if known else {}
         self._labels = RelationLabels(
             tuple(relation.label for relation in self._relations),
             tuple(learned.get(one.label, one.description) for one in self._relations),
         )
-        if not self._system.open_labels:
+        if known:
             self._system.columns(self._labels)
 
     def between(
@@ -70,7 +78,7 @@ class DocumentRelations:
         pairs, allowed = self._pairs(entities)
         if not pairs:
             return ()
-        scores, likely = self._score(text, entities, pairs)
+        scores, likely = self._score(text, entities, pairs, allowed)
         found: dict[Edge, float] = {}
         at: dict[Span, Mention] = {}
         for row, column in allowed:
@@ -116,7 +124,11 @@ class DocumentRelations:
         return pairs, allowed
 
     def _score(
-        self, text: str, entities: Sequence[MentionedEntity], pairs: Sequence[tuple[int, int]]
+        self,
+        text: str,
+        entities: Sequence[MentionedEntity],
+        pairs: Sequence[tuple[int, int]],
+        allowed: Sequence[tuple[int, int]],
     ) -> "tuple[Tensor, Tensor]":
         """Probabilities (M, R), and which relations the system predicts (M, R)."""
         import torch
@@ -130,11 +142,13 @@ class DocumentRelations:
             )
             for entity in entities
         )
-        document = GivenDocument(text, given)
+        may = torch.zeros(len(pairs), len(self._relations), dtype=torch.bool)
+        may[tuple(torch.tensor(allowed).T)] = True
         with torch.inference_mode():
-            (scores,) = self._system([document], [torch.tensor(pairs)], self._labels)
-            odds = self._system.log_odds(scores)
-            return torch.sigmoid(odds).cpu(), self._system.decide(scores).cpu()
+            odds = self._system.odds(
+                GivenDocument(text, given), torch.tensor(pairs), self._labels, may
+            )
+            return torch.sigmoid(odds), self._system.likely(odds)
 
 
 def system_folder(name: str | Path, model: str | Path) -> Path:

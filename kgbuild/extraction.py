@@ -186,9 +186,11 @@ class Extractor(Scorer):
         device: `auto` takes a GPU if there is one.
         relations: The folder of a trained document-level system, or `relex` for the model's own
             head: reads relations off whole documents, in the model's place.
+        rerank: The folder of trained adapted predicates, which read again what `relations` is
+            unsure of.
 
     Raises:
-        ModelError: The model or the system cannot be loaded, the system does not know one of the
+        ModelError: The model or a system cannot be loaded, the system does not know one of the
             ontology's relation types, or there is no such device.
         OntologyError: A label is too long for the model, or the ontology's scores are calibrated
             for another model.
@@ -201,14 +203,15 @@ class Extractor(Scorer):
         *,
         device: str = "auto",
         relations: str | Path | None = None,
+        rerank: str | Path | None = None,
     ) -> None:
         from kgbuild.models import load_model, model_folder
 
         self.model_id = model_id(model)
-        self.fingerprint = fingerprint_of(model, ontology, relations)
+        self.fingerprint = fingerprint_of(model, ontology, relations, rerank)
         self._relations: DocumentRelations | None = None
         if relations is not None:
-            self._relations = document_relations(relations, model, ontology, device)
+            self._relations = document_relations(relations, rerank, model, ontology, device)
         check_calibration(ontology, self.model_id)
         settings = Settings.read(model_folder(model))
         super().__init__(load_model(model, *placement(device)), ontology, settings)
@@ -346,23 +349,33 @@ def check_calibration(ontology: Ontology, model_id: str) -> None:
 
 
 def fingerprint_of(
-    model: str | Path, ontology: Ontology, relations: str | Path | None = None
+    model: str | Path,
+    ontology: Ontology,
+    relations: str | Path | None = None,
+    rerank: str | Path | None = None,
 ) -> str:
     """Two runs with the same fingerprint extract the same from the same text. Loads nothing."""
-    system = f"+{model_id(system_folder(relations, model))}" if relations is not None else ""
-    return f"{model_id(model)}{system}+{ontology.fingerprint[:16]}+{_REVISION}"
+    named = [system_folder(one, model) for one in (relations, rerank) if one is not None]
+    systems = "".join(f"+{model_id(folder)}" for folder in named)
+    return f"{model_id(model)}{systems}+{ontology.fingerprint[:16]}+{_REVISION}"
 
 
 def document_relations(
-    relations: str | Path, model: str | Path, ontology: Ontology, device: str
+    relations: str | Path,
+    rerank: str | Path | None,
+    model: str | Path,
+    ontology: Ontology,
+    device: str,
 ) -> DocumentRelations:
-    """Load a document-level system.
+    """Load a document-level system and, if there is one, what takes a second look.
 
     Raises:
-        ModelError: It cannot be loaded, or does not know a relation type of the ontology.
+        ModelError: One cannot be loaded, or does not know a relation type of the ontology.
     """
-    folder = system_folder(relations, model)
-    return DocumentRelations(folder, model_id(folder), ontology, placement(device)[0])
+    first = system_folder(relations, model)
+    second = None if rerank is None else system_folder(rerank, model)
+    name = "+".join(model_id(folder) for folder in (first, second) if folder is not None)
+    return DocumentRelations(first, name, ontology, placement(device)[0], second)
 
 
 def placement(device: str) -> tuple[str, "torch.dtype | None"]:

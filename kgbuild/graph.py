@@ -76,6 +76,7 @@ class _Settings:
     embedder: "TextEmbedder | None"
     store: GraphStore | None
     relations: str | Path | None
+    rerank: str | Path | None
 
 
 class KnowledgeGraph:
@@ -102,6 +103,7 @@ class KnowledgeGraph:
         extractor: DocumentExtractor | None = None,
         embedder: "TextEmbedder | None" = None,
         relations: str | Path | None = None,
+        rerank: str | Path | None = None,
     ) -> Self:
         """Open the graph in a folder.
 
@@ -116,13 +118,17 @@ class KnowledgeGraph:
             embedder: Compares names and questions instead of the model in the box.
             relations: The folder of a trained document-level system, or `relex` for the head of
                 `model`: reads relations off whole documents, in the place of `model`.
+            rerank: The folder of trained adapted predicates, which read again what `relations` is
+                unsure of.
 
         Raises:
             StoreError: There is no graph and none is to be made, or it cannot be opened or made.
         """
         target = open_store(store) if store else None
         ledger = Ledger.open(Path(folder), create=create)
-        settings = _Settings(ontology, model, device, extractor, embedder, target, relations)
+        settings = _Settings(
+            ontology, model, device, extractor, embedder, target, relations, rerank
+        )
         return cls(Path(folder), ledger, settings)
 
     def close(self) -> None:
@@ -336,7 +342,11 @@ class KnowledgeGraph:
 
         settings = self._settings
         return Extractor(
-            settings.model, self.ontology, device=settings.device, relations=settings.relations
+            settings.model,
+            self.ontology,
+            device=settings.device,
+            relations=settings.relations,
+            rerank=settings.rerank,
         )
 
     @cached_property
@@ -360,7 +370,8 @@ class KnowledgeGraph:
             return self._settings.extractor.fingerprint
         from kgbuild.extraction import fingerprint_of
 
-        return fingerprint_of(self._settings.model, self.ontology, self._settings.relations)
+        of = self._settings
+        return fingerprint_of(of.model, self.ontology, of.relations, of.rerank)
 
     @property
     def _resolver(self) -> str:

@@ -114,6 +114,11 @@ def test_a_document_level_system_is_trained_and_measured(run, examples, few, enc
             "does not go together with --system",
         ),
         (
+            ["eval", "{folder}/annotated.jsonl", "--rerank", "{folder}"],
+            2,
+            "looks again at what --relations finds, which is not given",
+        ),
+        (
             ["eval", "{folder}/annotated.jsonl", "--system", "{folder}"],
             1,
             "not a relation system: it has no relations.json",

@@ -11,6 +11,7 @@ from kgbuild.document_relations import DocumentRelations, entities_of, nearest, 
 from kgbuild.errors import ModelError
 from kgbuild.extraction import Extractor, fingerprint_of
 from kgbuild.graph import KnowledgeGraph
+from kgbuild.models.docre.glidre import PRIOR
 from kgbuild.ontology import Ontology
 
 if TYPE_CHECKING:
@@ -117,6 +118,26 @@ def test_a_document_without_mentions_has_no_relations(yes_to_all: Path) -> None:
     assert DocumentRelations(yes_to_all, "yes", ONTOLOGY, "cpu").between("d", "", []) == ()
 
 
+def test_a_second_look_changes_what_the_first_is_unsure_of(
+    tmp_path: Path, encoder_folder: Path, yes_to_all: Path, closed: Path
+) -> None:
+    from kgbuild.models.docre.documents import RelationLabels
+
+    unsure = made(tmp_path / "unsure", encoder_folder, "glidre", None, -PRIOR)
+    labels = RelationLabels(("born in",), ("",))
+    again = made(tmp_path / "again", encoder_folder, "adapted-predicates", labels, 1000.0)
+
+    def found(first: Path, second: Path | None) -> int:
+        relations = DocumentRelations(first, "first", ONTOLOGY, "cpu", second)
+        return len(relations.between("d", TEXT, MENTIONS))
+
+    assert found(unsure, None) > 0
+    assert found(unsure, again) == 0  # it says no to everything
+    assert found(yes_to_all, again) == found(yes_to_all, None)  # which is sure
+    with pytest.raises(ModelError, match="atlop does not look again"):
+        found(unsure, closed)
+
+
 def test_closed_labels_refuse_others(closed: Path) -> None:
     with pytest.raises(ModelError, match="'born in' is not one of them"):
         DocumentRelations(closed, "closed", ONTOLOGY, "cpu")
@@ -142,7 +163,8 @@ def test_the_own_head_of_the_model_reads_across_chunks() -> None:
 
 def test_another_system_is_another_build(yes_to_all: Path) -> None:
     builds = {fingerprint_of("bundled", ONTOLOGY, of) for of in (None, "relex", yes_to_all)}
-    assert len(builds) == 3
+    builds.add(fingerprint_of("bundled", ONTOLOGY, "relex", yes_to_all))
+    assert len(builds) == 4
 
 
 def test_a_graph_has_evidence_for_what_a_system_found(tmp_path: Path, yes_to_all: Path) -> None:

@@ -70,6 +70,7 @@ def evaluate(
     model: str | Path,
     *,
     relations: str | Path | None = None,
+    rerank: str | Path | None = None,
     device: str = "auto",
     limit: int | None = None,
     ontology: Ontology | None = None,
@@ -85,6 +86,7 @@ def evaluate(
         model: A name or folder that `kgbuild.models.load_model` takes.
         relations: The folder of a document-level system that finds the relations in the model's
             place, or `relex`.
+        rerank: The folder of the adapted predicates that read again what `relations` is unsure of.
         device: Where to run it.
         limit: Take so many records, evenly spread over the file; all by default.
         ontology: To read with, instead of the bare types of the file.
@@ -113,7 +115,9 @@ def evaluate(
         thresholds = Thresholds.of(inventory, settings)
         asked = lowered(inventory, thresholds) if sweep else inventory
         scorer = Scorer(network, asked, settings)
-        documents = document_relations(relations, model, asked, device) if relations else None
+        documents = (
+            document_relations(relations, rerank, model, asked, device) if relations else None
+        )
         for reading in read(
             wanted, scorer, thresholds, given_mentions=given_mentions, documents=documents
         ):

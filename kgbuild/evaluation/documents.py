@@ -5,7 +5,7 @@ tail; found twice it counts once, and pairs without a relation only count where 
 Ign-F1 (`facts, unseen`) takes what the training texts already say out of precision, not of recall.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -16,9 +16,9 @@ from kgbuild.evaluation.benchmark import Result, spread
 from kgbuild.evaluation.facts import Fact, said_in
 from kgbuild.evaluation.scores import Compared, by_type, score
 from kgbuild.extraction import placement
-from kgbuild.models.docre.documents import PairScores, RelationLabels
-from kgbuild.models.docre.saving import load_system
-from kgbuild.models.docre.scoring import RelationSystem
+from kgbuild.models.docre.documents import RelationLabels
+from kgbuild.models.docre.reranked import load_finder
+from kgbuild.models.docre.scoring import RelationFinder
 from kgbuild.training.data import Record
 from kgbuild.training.documents import Task, tasks
 
@@ -31,6 +31,7 @@ def evaluate_system(
     folder: Path,
     *,
     device: str = "auto",
+    rerank: Path | None = None,
     limit: int | None = None,
     seen: frozenset[Fact] | None = None,
     advance: Callable[[], None] = lambda: None,
@@ -41,6 +42,7 @@ def evaluate_system(
         path: JSON Lines of annotated records, gzipped or not.
         folder: Of the system.
         device: Where to run it.
+        rerank: Folder of the adapted predicates that read again what the system is unsure of.
         limit: Take so many records, evenly spread over the file; all by default.
         seen: Facts of the training texts; also measure what is found beyond them.
         advance: Is called after each record.
@@ -52,23 +54,23 @@ def evaluate_system(
     records = read_annotation(path)
     if not any(record.relations for record in records):
         raise DocumentError(f"{path}: no relations are annotated; nothing to compare")
-    system = load_system(folder).to(placement(device)[0])
+    system = load_finder(folder, rerank, placement(device)[0])
     given = spread(put(system, records), limit)
     return measure_system(system, given, name=path.name.split(".")[0], seen=seen, advance=advance)
 
 
 def measure_system(
-    system: RelationSystem,
+    system: RelationFinder,
     given: Sequence[Task],
     *,
     name: str,
     seen: frozenset[Fact] | None = None,
     advance: Callable[[], None] = lambda: None,
 ) -> Result:
-    """Measure a system, which is in evaluation mode, on annotated documents.
+    """Measure a system on annotated documents.
 
     Args:
-        system: Is asked about every pair.
+        system: Is asked about every pair; in evaluation mode.
         given: At least one.
         name: Of the set.
         seen: Facts of the training texts; also measure what is found beyond them.
@@ -76,8 +78,8 @@ def measure_system(
     """
     measures = [FACTS] if seen is None else [FACTS, UNSEEN]
     compared: dict[str, list[Compared]] = {measure: [] for measure in measures}
-    for task, scores in ask(system, given):
-        found = facts_found(system, task, scores)
+    for task in given:
+        found = facts_found(system, task)
         for measure, documents in compared.items():
             documents.append(compare(task.record, found, seen if measure == UNSEEN else None))
         advance()
@@ -90,7 +92,7 @@ def measure_system(
 
 
 def put(
-    system: RelationSystem, records: Sequence[Record], labels: RelationLabels | None = None
+    system: RelationFinder, records: Sequence[Record], labels: RelationLabels | None = None
 ) -> list[Task]:
     """Records as they are put to a system.
 
@@ -112,20 +114,10 @@ def put(
     return tasks(records, system.known)
 
 
-def ask(system: RelationSystem, given: Sequence[Task]) -> Iterator[tuple[Task, PairScores]]:
-    """Score every pair that the annotation speaks of, one document after the other, on the CPU."""
-    device = next(system.parameters()).device
-    for task in given:
-        with torch.no_grad():
-            [scores] = system([task.document], [task.pairs.to(device)], task.labels)
-        yield task, PairScores(scores.logits.float().cpu(), scores.threshold.float().cpu())
-
-
-def facts_found(
-    system: RelationSystem, task: Task, scores: PairScores
-) -> frozenset[tuple[str, int, int]]:
-    """Relation, head and tail of all that is predicted."""
-    rows = torch.nonzero(system.decide(scores)).tolist()
+def facts_found(system: RelationFinder, task: Task) -> frozenset[tuple[str, int, int]]:
+    """Relation, head and tail of all that is predicted, of pairs that the annotation speaks of."""
+    odds = system.odds(task.document, task.pairs, task.labels)
+    rows = torch.nonzero(system.likely(odds)).tolist()
     pairs = task.pairs.tolist()
     return frozenset((task.labels.names[column], *pairs[row]) for row, column in rows)
 

@@ -5,14 +5,14 @@ for others, and for those that had little time, the best shift is looked for her
 it, divided by a temperature, is closest to log odds (arXiv 1706.04599, section 4.2).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from kgbuild.evaluation.documents import ask
+from kgbuild.models.docre.documents import PairScores
 from kgbuild.models.docre.scoring import MOST_RELATIONS, RelationSystem
 from kgbuild.training.documents import Task
 from kgbuild.training.judging import Tally
@@ -62,10 +62,19 @@ class Margins:
         return float(_TEMPERATURES[surprise.argmin()])
 
 
+def scored(system: RelationSystem, tasks: Sequence[Task]) -> Iterator[tuple[Task, PairScores]]:
+    """Score every pair that the annotation speaks of, one document after the other, on the CPU."""
+    device = next(system.parameters()).device
+    for task in tasks:
+        with torch.no_grad():
+            [scores] = system([task.document], [task.pairs.to(device)], task.labels)
+        yield task, PairScores(scores.logits.float().cpu(), scores.threshold.float().cpu())
+
+
 def margins(system: RelationSystem, tasks: Sequence[Task]) -> Margins:
     """Margins of annotated documents, by a system in evaluation mode."""
     values, right, gold = [np.zeros(0)], [np.zeros(0, bool)], 0
-    for task, scores in ask(system, tasks):
+    for task, scores in scored(system, tasks):
         best = scores.margins.topk(min(MOST_RELATIONS, scores.margins.shape[1]), dim=1)
         values.append(best.values.double().numpy().ravel())
         right.append(torch.gather(task.targets, 1, best.indices).bool().numpy().ravel())

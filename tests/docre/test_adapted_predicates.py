@@ -12,7 +12,7 @@ from kgbuild.models.docre.adapted_predicates import (
     template,
 )
 from kgbuild.models.docre.document_encoder import DocumentEncoder
-from kgbuild.models.docre.documents import GivenDocument, PairScores, RelationLabels
+from kgbuild.models.docre.documents import PairScores, RelationLabels
 from kgbuild.models.docre.marked_pairs import PairMarker, excerpts, nearest
 
 
@@ -164,50 +164,14 @@ def test_the_loss_is_shared_by_classifier_and_descriptions(
     torch.testing.assert_close(losses[0.5], (losses[0.0] + losses[1.0]) / 2)
 
 
-# --- re-ranking
-
-
-@pytest.fixture
-def ranked(transformer, tokenizer, labels, documents) -> tuple[AdaptedPredicates, GivenDocument]:
-    return make(transformer, tokenizer, labels), documents[0]
-
-
-def test_the_likeliest_labels_of_uncertain_pairs_are_looked_at_again(ranked, labels) -> None:
-    system, document = ranked
-    odds = torch.tensor([[0.5, -0.5, -1.0], [-3.0, -6.0, -4.0], [5.0, 0.1, -1.0]])
-    after = system.rerank(document, document.pairs[:3], labels, odds, most=2)
-    assert ((after != odds) == torch.tensor([[1, 1, 0], [0, 0, 0], [0, 0, 0]]).bool()).all()
-
-
-def test_what_is_found_is_mixed_with_what_was_found_before(ranked, labels) -> None:
-    system, document = ranked
-    odds, pairs = torch.zeros(1, 3), document.pairs[:1]
-    own = system.rerank(document, pairs, labels, odds, weight=1.0)
-    (scores,) = system([document], [pairs], labels)
-    torch.testing.assert_close(own, scores.margins.detach())
-    torch.testing.assert_close(system.rerank(document, pairs, labels, odds), own / 2)
-
-
-def test_what_an_ontology_forbids_is_not_looked_at(ranked, labels) -> None:
-    system, document = ranked
-    odds = torch.tensor([[0.5, -0.5, -1.0], [0.5, -0.5, -1.0]])
-    allowed = torch.tensor([[0, 1, 1], [0, 0, 0]]).bool()
-    after = system.rerank(document, document.pairs[:2], labels, odds, allowed=allowed)
-    assert torch.equal(after != odds, allowed)
-
-
-def test_labels_that_it_was_not_trained_for_can_be_reranked(ranked, labels) -> None:
-    system, document = ranked
+def test_labels_that_it_was_not_trained_for_can_be_compared(
+    transformer, tokenizer, labels, documents
+) -> None:
+    system, wanted = make(transformer, tokenizer, labels), torch.ones(12, 3).bool()
+    own = system.compare(documents[0], documents[0].pairs, labels, wanted)
     other = replace(labels, names=("fears", "owns", "knows"))
-    odds = torch.zeros(12, 3)
-    assert not torch.equal(system.rerank(document, document.pairs, other, odds), odds)
-
-
-def test_nothing_to_rank_is_no_trouble(ranked, labels) -> None:
-    system, document = ranked
-    certain = torch.full((12, 3), -9.0)
-    assert torch.equal(system.rerank(document, document.pairs, labels, certain), certain)
-    assert system.rerank(document, document.pairs[:0], labels, torch.zeros(0, 3)).shape == (0, 3)
+    assert own.isfinite().all()
+    assert not torch.equal(system.compare(documents[0], documents[0].pairs, other, wanted), own)
 
 
 def test_the_best_of_each_row() -> None:

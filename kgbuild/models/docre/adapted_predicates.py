@@ -84,7 +84,7 @@ class AdaptedScores(PairScores):
 
 
 class AdaptedPredicates(RelationSystem):
-    """The system; of closed labels, but re-ranks any.
+    """The system; of closed labels, but compares pairs with the descriptions of any.
 
     Raises:
         ModelError: There are no labels.
@@ -171,51 +171,28 @@ class AdaptedPredicates(RelationSystem):
         classified = of(PairScores(classes[:, 1:], classes[:, 0]), wanted)
         return alpha * classified + (1 - alpha) * of(read, wanted * compared)
 
-    def decide(self, scores: PairScores) -> Tensor:
+    def likely(self, odds: Tensor) -> Tensor:
         """Which relations are predicted, (N, R)."""
-        found = super().decide(scores)
-        return found if self.options.several else found & best_of_each(scores.logits, 1)
+        found = super().likely(odds)
+        return found if self.options.several else found & best_of_each(odds, 1)
 
     @torch.no_grad()
-    def rerank(
-        self,
-        document: GivenDocument,
-        pairs: Tensor,
-        labels: RelationLabels,
-        odds: Tensor,
-        *,
-        band: float = 2.0,
-        most: int = 4,
-        weight: float = 0.5,
-        allowed: Tensor | None = None,
+    def compare(
+        self, document: GivenDocument, pairs: Tensor, labels: RelationLabels, wanted: Tensor
     ) -> Tensor:
-        """Look again at pairs of which another system is uncertain.
+        """Log odds (N, R) by descriptions alone, and so of any labels.
 
         Args:
             document: Holds the entities.
             pairs: (N, 2)
-            labels: Any R labels.
-            odds: (N, R) The other system's log odds.
-            band: A pair is uncertain if the highest of its log odds is this close to zero.
-            most: Labels of a pair that are looked at, the likeliest ones.
-            weight: Of what is found here, in the mean with what was found before.
-            allowed: (N, R) What an ontology allows; other labels are not looked at.
-
-        Returns:
-            (N, R) The log odds, of these labels changed.
+            labels: R labels, not only those that it was built for.
+            wanted: (N, R) Whose descriptions are read; the others have the log odds of none.
         """
-        if not odds.numel():
-            return odds
-        best = odds if allowed is None else odds.masked_fill(~allowed, -torch.inf)
-        uncertain = best.amax(dim=1, keepdim=True).abs() < band
-        chosen = best_of_each(best, most) & uncertain & best.isfinite()
-        rows = torch.nonzero(chosen.any(dim=1)).flatten()
-        marked = self._mark(document, pairs.to(rows.device)[rows])
-        wanted = chosen[rows].to(self.encoder.device)
-        scores = PairScores(*self._compare(marked, *self._texts(marked), labels, wanted))
-        changed = odds.clone()
-        changed[rows] = (1 - weight) * odds[rows] + weight * self.log_odds(scores).to(odds)
-        return torch.where(chosen, changed, odds)
+        marked = self._mark(document, pairs)
+        scores = PairScores(
+            *self._compare(marked, *self._texts(marked), labels, wanted.to(self.encoder.device))
+        )
+        return self.log_odds(scores).float().cpu()
 
     def _texts(self, marked: Sequence[MarkedPair]) -> tuple[Tensor, Tensor]:
         """Vectors x of pairs in their texts and the states of the begin tokens, both (N, d)."""

@@ -9,7 +9,7 @@ written once.
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +24,45 @@ if TYPE_CHECKING:
 
 MOST_RELATIONS = 4
 """Of one pair (the released code of ATLOP does the same)."""
+
+
+class RelationFinder(Protocol):
+    """What says which relations there are in a document: a system, or one with a second look.
+
+    Attributes:
+        known: The labels that it was built for; None: it takes any.
+    """
+
+    known: RelationLabels | None
+
+    def odds(
+        self,
+        document: GivenDocument,
+        pairs: Tensor,
+        labels: RelationLabels,
+        allowed: Tensor | None = None,
+    ) -> Tensor:
+        """Log odds (M, R) of a document's pairs, on the CPU.
+
+        Args:
+            document: Holds the entities.
+            pairs: (M, 2) Indices of head and tail entity.
+            labels: R labels.
+            allowed: (M, R) What an ontology allows; of the rest nobody wants to know. None: all.
+
+        Raises:
+            ModelError: One with labels of its own is asked for others.
+        """
+
+    def likely(self, odds: Tensor) -> Tensor:
+        """Which relations are predicted, (M, R)."""
+
+    def columns(self, labels: RelationLabels) -> list[int]:
+        """Where each of `labels` stands among those that are known.
+
+        Raises:
+            ModelError: One of them is not.
+        """
 
 
 class RelationSystem(nn.Module, ABC):
@@ -107,9 +146,24 @@ class RelationSystem(nn.Module, ABC):
         """Log odds of each relation, (M, R)."""
         return (scores.margins - self.shift) / self.temperature
 
+    @torch.no_grad()
+    def odds(
+        self,
+        document: GivenDocument,
+        pairs: Tensor,
+        labels: RelationLabels,
+        allowed: Tensor | None = None,  # noqa: ARG002  # for what takes longer, the more it reads
+    ) -> Tensor:
+        """Log odds (M, R) of a document's pairs, on the CPU; see `RelationFinder`."""
+        [scores] = self([document], [pairs.to(next(self.parameters()).device)], labels)
+        return self.log_odds(scores).float().cpu()
+
     def decide(self, scores: PairScores) -> Tensor:
-        """Which relations are predicted, (M, R): the best few of a pair, if they are likely."""
-        odds = self.log_odds(scores)
+        """Which relations are predicted, (M, R)."""
+        return self.likely(self.log_odds(scores))
+
+    def likely(self, odds: Tensor) -> Tensor:
+        """The same, of log odds (M, R): the best few of a pair, if they are likely."""
         most = min(MOST_RELATIONS, odds.shape[1])
         if most == 0:
             return torch.zeros_like(odds, dtype=torch.bool)

@@ -118,6 +118,7 @@ AnnotatedFiles = Annotated[
         metavar="FILE...",
         exists=True,
         dir_okay=False,
-        help="Annotated texts as JSON Lines, gzipped or not; the README shows one.",
+        help="Annotated texts as JSON Lines, gzipped or not; the README shows one. Or .txt files of"
+        " marked passages, as in the project's `passages`.",
     ),
 ]

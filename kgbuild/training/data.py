@@ -72,13 +72,15 @@ class Record:
 
 
 def read_set(path: Path) -> list[Record]:
-    """Read a whole file of annotated records.
+    """Read a whole file of annotated records: JSON Lines or, as `.txt`, marked passages.
 
     Raises:
         DocumentError: It cannot be read, holds no record, or a line is not one.
     """
+    from kgbuild.training.written import read_written  # which makes records, too
+
     try:
-        records = list(read_records(path))
+        records = read_written(path) if path.suffix == ".txt" else list(read_records(path))
     except (OSError, EOFError, ValueError) as error:
         reason = str(error) if str(path) in str(error) else f"{path}: cannot be read: {error}"
         raise DocumentError(reason) from error

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -14,8 +15,10 @@ from kgbuild.models.docre.atlop import Atlop
 from kgbuild.models.docre.documents import PairScores, RelationLabels
 from kgbuild.models.docre.kd_docre import KdDocre
 from kgbuild.models.docre.scoring import RelationSystem
-from kgbuild.training.documents import Task
+from kgbuild.training.documents import Task, pooled
 from kgbuild.training.timed import Pace, TimedTrainer
+
+S = TypeVar("S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +84,12 @@ class DocumentTrainer(TimedTrainer[list[Task]]):
         self.run(self._groups([task for task in tasks if len(task.pairs)]), report, measure)
 
     def _groups(self, tasks: Sequence[Task]) -> Iterator[list[Task]]:
-        """Documents that share their labels, all of them as often."""
+        """Documents with the same labels, all of them as often."""
         sharing: dict[RelationLabels, list[Task]] = defaultdict(list)
         for task in tasks:
             sharing[task.labels].append(task)
+        if self.system.label_pool > 1 and len(sharing) > 1:
+            yield from self._pooled(list(sharing.values()))
         waiting: dict[RelationLabels, list[Task]] = defaultdict(list)
         while True:
             for index in self._random.permutation(len(tasks)):
@@ -92,6 +97,25 @@ class DocumentTrainer(TimedTrainer[list[Task]]):
                 waiting[labels].append(tasks[index])
                 if len(waiting[labels]) == min(self.pace.documents, len(sharing[labels])):
                     yield waiting.pop(labels)
+
+    def _pooled(self, sharing: Sequence[Sequence[Task]]) -> Iterator[list[Task]]:
+        """Documents of a few label sets, each asked for the labels of all these sets.
+
+        Those with the same labels come a few at a time: to read labels takes as long as documents.
+        """
+        pool = self.system.label_pool
+        few = max(1, self.pace.documents // pool)
+        while True:
+            parts = [part for tasks in sharing for part in _parts(self._shuffled(tasks), few)]
+            drawn = [task for part in self._shuffled(parts) for task in part]
+            for group in _parts(drawn, self.pace.documents):
+                sets = {task.labels: None for task in group}
+                others = self._random.choice(len(sharing), max(0, pool - len(sets)))
+                labels = pooled([*sets, *(sharing[i][0].labels for i in others)])
+                yield [task.asked(labels) for task in group]
+
+    def _shuffled(self, items: Sequence[S]) -> list[S]:
+        return [items[i] for i in self._random.permutation(len(items))]
 
     def _losses(self, group: list[Task]) -> dict[str, Tensor]:
         labels, documents = group[0].labels, [task.document for task in group]
@@ -120,6 +144,10 @@ class DocumentTrainer(TimedTrainer[list[Task]]):
         if taught is not None and isinstance(self.system, KdDocre):
             return self.system.loss(scores, targets, taught)
         return self.system.loss(scores, targets)
+
+
+def _parts(items: Sequence[S], size: int) -> list[Sequence[S]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]
 
 
 def _exact(scores: PairScores) -> PairScores:

@@ -2,7 +2,7 @@
 
 import random
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -35,6 +35,13 @@ class Task:
     pairs: Tensor
     targets: Tensor
     evidence: Tensor | None = None
+
+    def asked(self, labels: RelationLabels) -> "Task":
+        """The same with other labels, its own among them; what is new does not hold."""
+        column = {name: i for i, name in enumerate(labels.names)}
+        targets = self.targets.new_zeros(len(self.pairs), len(column))
+        targets[:, [column[name] for name in self.labels.names]] = self.targets
+        return replace(self, labels=labels, targets=targets)
 
     def sample(
         self,
@@ -152,6 +159,14 @@ def _annotated(record: Record) -> Iterator[tuple[int, int]]:
     for head, _, tail in (*record.relations, *record.denied):
         yield from ((head, tail), (tail, head))
     yield from record.negative_pairs
+
+
+def pooled(every: Iterable[RelationLabels]) -> RelationLabels:
+    """All labels of several sets; one that is in two of them is described as in the first."""
+    described: dict[str, str] = {}
+    for labels in every:
+        described = dict(zip(labels.names, labels.descriptions, strict=True)) | described
+    return RelationLabels(tuple(described), tuple(described.values()))
 
 
 def draw(records: Sequence[Record], number: int, seed: int) -> list[Record]:

@@ -40,7 +40,11 @@ _TRAINED_RATES = 1e-5, 3e-5
 """Of a system that was trained before (KD-DocRE's last stage takes smaller steps still)."""
 _PASSES = 60
 """Over the documents, at most: by then a small set is known by heart."""
-_FEWEST_SEEN = 400  # a hundred steps, however small the set
+_FEWEST_SEEN = 400  # a good number of steps, however small the set
+_STEP_CHARACTERS = 2500
+"""Of the documents of a step, about; two of Re-DocRED's."""
+_STEP_SHARE = 0.01
+"""Of all documents, the most that are one step."""
 _FEWEST_MEASURED = 5
 _FEWEST_FACTS = 100
 """In documents kept aside: fewer choose nothing, for what is best on them is so by chance."""
@@ -194,7 +198,7 @@ def learn(
     begin(out, run)
     aside = Aside(system, every[len(training) :], seed, 60 * minutes, clock)
     before = aside.tally() if plan.system is None else None
-    pace = _pace(system, plan, len(training), minutes, seed)
+    pace = _pace(system, plan, training, minutes, seed)
     trainer = DocumentTrainer(system, pace, out / STATE, teacher=teacher, clock=clock)
     _train(trainer, every[: len(training)], aside, progress)
     progress.stage("Measuring after training")
@@ -314,7 +318,11 @@ def bare_encoder(name: str | Path) -> "tuple[PreTrainedModel, Tokenizer]":
         for rate in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
             if hasattr(config, rate):
                 setattr(config, rate, 0.0)  # its random numbers are a third of a step on a CPU
-        transformer = AutoModel.from_pretrained(str(name), config=config)
+        transformer = AutoModel.from_pretrained(
+            str(name),
+            config=config,
+            attn_implementation="eager",  # the other kernels are slow to learn short texts on a CPU
+        )
         tokenizer: Tokenizer = AutoTokenizer.from_pretrained(str(name)).backend_tokenizer
     except (OSError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
@@ -325,16 +333,19 @@ def bare_encoder(name: str | Path) -> "tuple[PreTrainedModel, Tokenizer]":
 
 
 def _pace(
-    system: RelationSystem, plan: Plan, n_records: int, minutes: float, seed: int
+    system: RelationSystem, plan: Plan, training: Sequence[Record], minutes: float, seed: int
 ) -> DocumentPace:
+    length = sum(len(record.text) for record in training) / max(1, len(training))
+    fitting = min(_STEP_CHARACTERS / max(1, length), _STEP_SHARE * len(training))
     scale = min(1.0, _WIDTH / int(system.transformer.config.hidden_size))
     encoder, rest = _NEW_RATES if plan.system else _TRAINED_RATES
     return DocumentPace(
         minutes,
         encoder_rate=encoder * scale,
         head_rate=rest * scale,
-        examples=max(_FEWEST_SEEN, _PASSES * n_records),
+        examples=max(_FEWEST_SEEN, _PASSES * len(training)),
         seed=seed,
+        documents=max(2, round(fitting)),
     )
 
 

@@ -1,6 +1,7 @@
 """Document-level systems learn, from documents and from each other."""
 
 import json
+from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -188,6 +189,41 @@ def test_relation_types_that_nobody_looked_for_are_not_asked():
     assert task.labels.names == ("works with",)
     assert other.labels.names == ("works with", "wrote about")
     assert len(task.pairs) == len(task.document.pairs)
+
+
+def test_what_takes_any_labels_is_asked_for_those_of_other_documents_too(make, tmp_path):
+    kinds = ("owns", "fears", "knows", "meets", "hires")
+    records = [
+        parse_record(line(head, tail, kind), kind)
+        for kind in kinds
+        for head, tail in (("Ada", "Charles"), ("Charles", "Ada"))
+    ]
+    pace = DocumentPace(1.0, documents=2)
+
+    def groups(system):
+        trainer = DocumentTrainer(system, pace, tmp_path / "none.pt")
+        drawn = trainer._groups(tasks(records))
+        return [next(drawn) for _ in range(10)]
+
+    together = groups(make("glidre"))
+    assert {task.record.text for group in together for task in group} == {r.text for r in records}
+    for group in together:
+        assert len({task.labels for task in group}) == 1
+        assert len(group[0].labels.names) >= 2
+        for task in group:
+            [(_, name, _)] = task.record.relations
+            held = torch.nonzero(task.targets).tolist()
+            assert held == [[0, task.labels.names.index(name)]]
+    assert all(group[0].labels.names in [(kind,) for kind in kinds] for group in groups(make()))
+
+
+def test_short_documents_are_learned_from_many_at_a_time(make):
+    system, plan = make(), Plan("atlop")
+    short = [replace(RECORDS[0], text="x" * n) for n in [250] * 2000]
+    assert systems._pace(system, plan, short, 1.0, 1).documents == 10
+    assert systems._pace(system, plan, short[:400], 1.0, 1).documents == 4  # else too few steps
+    long = [replace(RECORDS[0], text="x" * 50_000)]
+    assert systems._pace(system, plan, long, 1.0, 1).documents == 2
 
 
 def test_training_leaves_a_folder_that_can_be_measured_and_gone_on_with(

@@ -1,5 +1,7 @@
 import pytest
 
+from kgbuild.errors import DocumentError
+from kgbuild.training.data import read_set
 from kgbuild.training.written import FOLDER, read_written
 
 LIGHTS = """
@@ -30,6 +32,13 @@ def written(tmp_path):
         return path
 
     return write
+
+
+def test_a_file_of_passages_is_a_set_to_learn_from(written):
+    path = written(LIGHTS)
+    assert read_set(path) == read_written(path)
+    with pytest.raises(DocumentError, match=r"lights.txt:1: expected `E type: description`"):
+        read_set(written("Once upon a time, there was a light."))
 
 
 def test_marks_become_mentions_and_lines_of_facts_relations(written):

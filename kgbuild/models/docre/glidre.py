@@ -5,6 +5,9 @@ mentions; with the localized context of a pair it becomes z = tanh(F([h; c])). A
 F([z_head; z_tail]) is multiplied with the label's, G(label); the sigmoid of the product is the
 probability. What the released code does otherwise than the paper says is in the design sheet; here
 α and γ of the focal loss are what they are called, and the loss is divided by the positive cells.
+
+It learns new labels the better, the more it has seen: where documents come with labels of their
+own, it is asked for those of others as well, which do not hold (the paper pools those of four).
 """
 
 from collections.abc import Iterator, Sequence
@@ -62,6 +65,7 @@ class Glidre(RelationSystem):
 
     system = "glidre"
     open_labels = True
+    label_pool = 4
 
     options: Options
 

@@ -77,6 +77,8 @@ class RelationSystem(nn.Module, ABC):
         negatives: How many unrelated pairs it learns from for each related one; None: all.
         most_pairs: How many pairs of a document it learns from at once, where each of them is read
             on its own; None: all.
+        label_pool: Of how many sets of labels it is asked for at once while it learns. Of one:
+            only documents whose labels are the same are learned from together.
         options: What it was built with.
         encoder: What reads the text, in a system that reads whole documents.
         known: The labels that a closed system was built for.
@@ -88,6 +90,7 @@ class RelationSystem(nn.Module, ABC):
     open_labels: ClassVar[bool]
     negatives: ClassVar[int | None] = None
     most_pairs: ClassVar[int | None] = None
+    label_pool: ClassVar[int] = 1
     options: "DataclassInstance"
     encoder: DocumentEncoder
     known: RelationLabels | None = None

@@ -2,13 +2,15 @@
 
     python benchmarks/docre_systems.py run DATA RESULTS --minutes 15
     python benchmarks/docre_systems.py run DATA RESULTS --systems glidre --few-shot 1 10 50 100
+    python benchmarks/docre_systems.py run DATA RESULTS --systems glidre --start DIR --few-shot 1 10
     python benchmarks/docre_systems.py table RESULTS
 
 DATA holds `train/redocred.jsonl.gz` and `dev/redocred.jsonl.gz`, of Re-DocRED. The 399 documents to
 train on are not the 3,053 of published numbers. Every system starts from the same small encoder,
-all-MiniLM-L6-v2, and is trained as `kgbuild train --system` does: a tenth of the training documents
-chooses weights and the shift of margins. Time is processor time of one thread, so that it means the
-same on a busy machine; with `--device cuda` it is that of the clock on the wall.
+all-MiniLM-L6-v2, or goes on from a trained system with `--start`, and is trained as `kgbuild train
+--system` does: a tenth of the training documents chooses weights and the shift of margins. Time is
+processor time of one thread, so that it means about the same on a busy machine; with `--device cuda`
+it is that of the clock on the wall.
 
 Each run leaves a file in RESULTS and is not done again. What is stopped goes on when it is started
 again, and two of these may fill one folder, each with systems of its own.
@@ -49,6 +51,7 @@ class Run:
     Attributes:
         documents: Drawn from the training documents; None: all.
         seed: Of the draw and of everything else.
+        start: Folder of the trained system that it goes on from; None: a bare encoder.
     """
 
     data: str
@@ -58,10 +61,12 @@ class Run:
     seed: int
     minutes: float
     device: str
+    start: str | None = None
 
     @property
     def name(self) -> str:
-        return f"{self.system}-{self.documents or 'all'}-{self.minutes:g}min-{self.seed}"
+        start = f"-from-{Path(self.start).name}" if self.start else ""
+        return f"{self.system}{start}-{self.documents or 'all'}-{self.minutes:g}min-{self.seed}"
 
     @property
     def folder(self) -> Path:
@@ -83,12 +88,14 @@ class Run:
         return read_set(Path(self.data) / part / "redocred.jsonl.gz")
 
 
-def plan(system: str) -> "Plan":
-    """What a system starts from: always the same encoder."""
+def plan(run: Run) -> "Plan":
+    """What a system starts from."""
     from kgbuild.embeddings import default_folder
     from kgbuild.training.systems import Plan
 
-    return Plan(system, encoder=default_folder())
+    if run.start:
+        return Plan(model=run.start)
+    return Plan(run.system, encoder=default_folder())
 
 
 def train(run: Run) -> dict[str, Any]:
@@ -112,7 +119,7 @@ def train(run: Run) -> dict[str, Any]:
         records,
         kept_aside,
         run.folder,
-        plan(run.system),
+        plan(run),
         run=run.name,
         minutes=run.minutes,
         labels=labels_of(every),
@@ -221,7 +228,7 @@ def systems_table(results: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, .
         "system", "minutes", "runs", "F1", "Ign F1", "ms / document", "MB", "MB, training",
         "documents seen", "measured",
     )  # fmt: skip
-    for (system, minutes), runs in grouped(results, "system", "minutes"):
+    for (system, minutes), runs in grouped(results, "began", "minutes"):
         yield (
             system,
             f"{minutes:g}",
@@ -242,7 +249,7 @@ def few_shot_table(results: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, 
     """A row for each system, a column for each number of training documents."""
     numbers = sorted({one["documents"] for one in results})
     yield ("F1 after so many documents", "minutes", *map(str, numbers))
-    for (system, minutes), runs in grouped(results, "system", "minutes"):
+    for (system, minutes), runs in grouped(results, "began", "minutes"):
         of = {number: runs for (number,), runs in grouped(runs, "documents")}
         cells = (f1(of[n], unseen=False).values if n in of else () for n in numbers)
         yield (system, f"{minutes:g}", *(mean_and_deviation(one) if one else "–" for one in cells))
@@ -261,6 +268,9 @@ def grouped(
 def print_tables(folder: Path) -> None:
     """Print what there is, as Markdown."""
     results = [json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.json"))]
+    for one in results:
+        start = one.get("start")
+        one["began"] = f"{one['system']}, from {Path(start).name}" if start else one["system"]
     whole = [one for one in results if one["documents"] is None]
     few = [one for one in results if one["documents"] is not None]
     for table in (systems_table(whole) if whole else (), few_shot_table(few) if few else ()):
@@ -287,6 +297,7 @@ def main() -> None:
         "--few-shot", type=int, nargs="+", metavar="N", default=[None],
         help="train on draws of so many documents instead, one for each seed",
     )  # fmt: skip
+    running.add_argument("--start", metavar="DIR", help="a trained system to go on from")
     running.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     commands.add_parser("table", help="print the tables").add_argument("results", type=Path)
     given = parser.parse_args()
@@ -296,7 +307,8 @@ def main() -> None:
             for seed in given.seeds:  # a round of all systems first: a table that is soon of use
                 for system in given.systems:
                     folders = str(given.data), str(given.results)
-                    do(Run(*folders, system, documents, seed, given.minutes, given.device))
+                    rest = documents, seed, given.minutes, given.device, given.start
+                    do(Run(*folders, system, *rest))
     print_tables(given.results)
 
 

@@ -28,13 +28,12 @@ from kgbuild.chunking import chunk
 from kgbuild.connectors.embedded import EmbeddedGraph
 from kgbuild.datatypes import Span
 from kgbuild.embeddings import Embedder
-from kgbuild.evaluation import read_annotation
 from kgbuild.evaluation.inventory import make_ontology
 from kgbuild.extraction import Extracted
 from kgbuild.ledger import Ledger
 from kgbuild.retrieval import EmbeddedPassages, Findings, Place, find
 from kgbuild.retrieval.ranking import Question
-from kgbuild.training.data import Record
+from kgbuild.training.data import Record, read_set
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 AT = (1, 3, 5)
@@ -221,7 +220,7 @@ def main() -> None:
     options = parse()
     with TemporaryDirectory() as name:
         folder = Path(name)
-        records = read_annotation(options.annotated) if options.annotated else []
+        records = read_set(options.annotated) if options.annotated else []
         if records:
             build_from_annotation(records, folder, gold=options.gold)
         else:

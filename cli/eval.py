@@ -86,7 +86,8 @@ def eval(
     `--system`, facts alone are measured, between the annotated entities. Files of Text2KGBench are
     also scored as its authors do. Where not everything is annotated, precision comes out too low.
     """
-    from kgbuild.evaluation import evaluate, evaluate_system, facts_of, read_annotation
+    from kgbuild.evaluation import evaluate, evaluate_system, facts_of
+    from kgbuild.training.data import read_set
 
     if system is not None:
         refuse_with(
@@ -102,7 +103,7 @@ def eval(
     if relations is not None:
         refuse_with("--relations", {"--given-mentions": given_mentions, "--sweep": sweep})
     check_rerank(rerank, system or relations)
-    seen = facts_of(read_annotation(train)) if train else None
+    seen = facts_of(read_set(train)) if train else None
     given = load_ontology(ontology) if ontology else None
     measure: Callable[..., Result] = (
         partial(evaluate_system, folder=system, rerank=rerank)

@@ -143,11 +143,25 @@ def print_trained(trained: "Trained", *, of_dev: bool) -> None:
     print_table(("", "relations P / R", "F1"), rows)
     console = stdout()
     of = "of --dev" if of_dev else "held out of those given"
+    chosen = (
+        "They chose weights and margins: `kgbuild eval` on other texts is the better test."
+        if trained.chosen
+        else "They have too few relations to choose weights and margins by."
+    )
+    left_out = (
+        [
+            f"{counted(trained.with_itself, 'relation')} of an entity with itself left out: only"
+            " pairs of different entities are scored."
+        ]
+        if trained.with_itself
+        else []
+    )
     for line in (
         f"Trained {trained.system} on {counted(trained.records, 'record')} for"
         f" {trained.minutes:.1f} min.",
         f"Measured on {counted(trained.development, 'record')} {of}, with their entities given."
-        " They chose weights and margins: `kgbuild eval` on other texts is the better test.",
+        f" {chosen}",
+        *left_out,
         f"Measure it: kgbuild eval FILE --system {shlex.quote(str(trained.folder))}",
     ):
         console.print(line, markup=False)

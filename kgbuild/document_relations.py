@@ -8,8 +8,9 @@ where the two are mentioned nearest to one another.
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,7 +69,10 @@ class DocumentRelations:
             tuple(learned.get(one.label, one.description) for one in self._relations),
         )
         if known:
-            self._system.columns(self._labels)
+            try:
+                self._system.columns(self._labels)
+            except ModelError as error:
+                raise ModelError(f"{folder}: {error}") from None
 
     def between(
         self, document_id: str, text: str, mentions: Sequence[Mention]
@@ -76,19 +80,14 @@ class DocumentRelations:
         """Find the relations between what a document mentions, in order of position."""
         entities = entities_of(document_id, mentions, self._ontology)
         pairs, allowed = self._pairs(entities)
-        if not pairs:
+        if not len(pairs):
             return ()
-        scores, likely = self._score(text, entities, pairs, allowed)
         found: dict[Edge, float] = {}
         at: dict[Span, Mention] = {}
-        for row, column in allowed:
-            score = float(scores[row, column])
-            relation = self._relations[column]
-            least = relation.threshold
-            if likely[row, column] if least is None else score > least:
-                head, tail = nearest(*(entities[i] for i in pairs[row]))
-                at |= {head.span: head, tail.span: tail}
-                found[head.span, relation.name, tail.span] = score
+        for row, column, score in self._found(text, entities, pairs, allowed):
+            head, tail = nearest(*(entities[i] for i in pairs[row].tolist()))
+            at |= {head.span: head, tail.span: tail}
+            found[head.span, self._relations[column].name, tail.span] = score
         owner = {m.span: str(i) for i, entity in enumerate(entities) for m in entity.mentions}
         kept = apply_axioms(found, owner.__getitem__, self._ontology)
         return tuple(
@@ -96,41 +95,28 @@ class DocumentRelations:
             for (head, type, tail), score in sorted(kept.items())
         )
 
-    def _pairs(
-        self, entities: Sequence[MentionedEntity]
-    ) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-        """Pairs of entities that some relation may lead between, and which of them may be which.
+    def _pairs(self, entities: Sequence[MentionedEntity]) -> "tuple[Tensor, Tensor]":
+        """Pairs of entities that some relation may lead between, and which relations may.
 
         Returns:
-            Heads and tails, and rows of them with the number of each relation that is allowed.
+            Heads and tails (M, 2), and what is allowed (M, R).
         """
-        may = {
-            (head, tail): [
-                column
-                for column, relation in enumerate(self._relations)
-                if self._ontology.allows(relation.name, head, tail)
-            ]
-            for head in {entity.type for entity in entities}
-            for tail in {entity.type for entity in entities}
-        }
-        pairs: list[tuple[int, int]] = []
-        allowed: list[tuple[int, int]] = []
-        for h, head in enumerate(entities):
-            for t, tail in enumerate(entities):
-                columns = may[head.type, tail.type] if h != t else []
-                if columns:
-                    allowed += [(len(pairs), column) for column in columns]
-                    pairs.append((h, t))
-        return pairs, allowed
+        import torch
 
-    def _score(
-        self,
-        text: str,
-        entities: Sequence[MentionedEntity],
-        pairs: Sequence[tuple[int, int]],
-        allowed: Sequence[tuple[int, int]],
-    ) -> "tuple[Tensor, Tensor]":
-        """Probabilities (M, R), and which relations the system predicts (M, R)."""
+        types = list({entity.type: None for entity in entities})
+        names = [relation.name for relation in self._relations]
+        told = [self._ontology.allows(*of) for of in product(names, types, types)]
+        by_name = torch.tensor(told, dtype=torch.bool).view(len(names), len(types), len(types))
+        may = by_name.permute(1, 2, 0)
+        of = torch.tensor([types.index(entity.type) for entity in entities], dtype=torch.long)
+        some = may.any(dim=2)[of][:, of].fill_diagonal_(False)  # noqa: FBT003  # PyTorch's own
+        pairs = torch.nonzero(some)
+        return pairs, may[of[pairs[:, 0]], of[pairs[:, 1]]]
+
+    def _found(
+        self, text: str, entities: Sequence[MentionedEntity], pairs: "Tensor", allowed: "Tensor"
+    ) -> Iterator[tuple[int, int, float]]:
+        """Rows of pairs and the relations that they have, with probabilities."""
         import torch
 
         from kgbuild.models.docre.documents import GivenDocument, GivenEntity
@@ -142,13 +128,16 @@ class DocumentRelations:
             )
             for entity in entities
         )
-        may = torch.zeros(len(pairs), len(self._relations), dtype=torch.bool)
-        may[tuple(torch.tensor(allowed).T)] = True
         with torch.inference_mode():
-            odds = self._system.odds(
-                GivenDocument(text, given), torch.tensor(pairs), self._labels, may
-            )
-            return torch.sigmoid(odds), self._system.likely(odds)
+            odds = self._system.odds(GivenDocument(text, given), pairs, self._labels, allowed)
+            odds = odds.masked_fill(~allowed, -torch.inf)  # or it would take the place of another
+            scores, likely = torch.sigmoid(odds), self._system.likely(odds)
+        for column, relation in enumerate(self._relations):
+            if relation.threshold is not None:
+                likely[:, column] = scores[:, column] > relation.threshold
+        rows = torch.nonzero(likely & allowed)
+        for (row, column), score in zip(rows.tolist(), scores[tuple(rows.T)].tolist(), strict=True):
+            yield row, column, score
 
 
 def system_folder(name: str | Path, model: str | Path) -> Path:

@@ -109,6 +109,23 @@ def test_only_what_the_ontology_allows_is_found(yes_to_all: Path) -> None:
     assert {r.model for r in relations} == {"yes"}
 
 
+def test_what_the_ontology_forbids_does_not_take_the_place_of_what_it_allows() -> None:
+    import torch
+
+    many = Ontology.parse(
+        "name: many\nentities: {person: {}, place: {}}\nrelations:\n"
+        + "".join(f"  r{i}: {{head: place, tail: person}}\n" for i in range(4))
+        + "  born in: {head: person, tail: place}\n"
+    )
+    relations = DocumentRelations(system_folder("relex", "bundled"), "told", many, "cpu")
+    first = torch.tensor([3.0, 3.1, 3.2, 3.3, 2.5])
+    relations._system.odds = lambda _, pairs, *__: first.expand(len(pairs), 5)  # type: ignore[method-assign]
+    found = relations.between("d", TEXT, [MENTIONS[0], MENTIONS[1]])
+    assert {(r.head.text, r.type) for r in found} == {
+        ("Marta Ilves", "born in"), *(("Sker", f"r{i}") for i in range(4)),
+    }  # fmt: skip
+
+
 def test_a_system_that_says_no_finds_nothing(tmp_path: Path, encoder_folder: Path) -> None:
     no = made(tmp_path / "no", encoder_folder, "glidre", None, 1000.0)
     assert DocumentRelations(no, "no", ONTOLOGY, "cpu").between("d", TEXT, MENTIONS) == ()

@@ -8,7 +8,6 @@ triples of strings (`text2kgbench.py`). `scores.py` has precision, recall and F1
 `documents.py` measures document-level systems on given entities.
 """
 
-from kgbuild.evaluation.annotation import read_annotation
 from kgbuild.evaluation.benchmark import Result, evaluate
 from kgbuild.evaluation.documents import evaluate_system
 from kgbuild.evaluation.facts import Fact, facts_of
@@ -17,5 +16,5 @@ from kgbuild.evaluation.sweep import Level
 
 __all__ = [
     "Fact", "Level", "Result", "Score",
-    "evaluate", "evaluate_system", "facts_of", "read_annotation",
+    "evaluate", "evaluate_system", "facts_of",
 ]  # fmt: skip

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 from kgbuild.errors import DocumentError, OntologyError
 from kgbuild.evaluation import text2kgbench
-from kgbuild.evaluation.annotation import read_annotation
 from kgbuild.evaluation.facts import Fact
 from kgbuild.evaluation.inventory import check_ontology, make_ontology
 from kgbuild.evaluation.measures import MENTIONS, RELATIONS, compare_all
@@ -30,7 +29,7 @@ from kgbuild.extraction import (
     placement,
 )
 from kgbuild.ontology import Ontology
-from kgbuild.training.data import Record
+from kgbuild.training.data import Record, read_set
 
 T = TypeVar("T")
 
@@ -103,7 +102,7 @@ def evaluate(
     """
     from kgbuild.models import load_model, model_folder
 
-    records = read_annotation(path)
+    records = read_set(path)
     if ontology is not None:
         check_ontology(ontology, records, str(path))
         check_calibration(ontology, model_id(model))

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import torch
 
-from kgbuild.errors import DocumentError
-from kgbuild.evaluation.annotation import read_annotation
+from kgbuild.errors import DocumentError, ModelError
 from kgbuild.evaluation.benchmark import Result, spread
 from kgbuild.evaluation.facts import Fact, said_in
 from kgbuild.evaluation.scores import Compared, by_type, score
@@ -19,7 +18,7 @@ from kgbuild.extraction import placement
 from kgbuild.models.docre.documents import RelationLabels
 from kgbuild.models.docre.reranked import load_finder
 from kgbuild.models.docre.scoring import RelationFinder
-from kgbuild.training.data import Record
+from kgbuild.training.data import Record, read_set
 from kgbuild.training.documents import Task, tasks
 
 FACTS = "facts, given entities"
@@ -51,11 +50,14 @@ def evaluate_system(
         DocumentError: The file is not a set of annotated records, or has no relations.
         ModelError: The system cannot be loaded, or does not know a relation type of the file.
     """
-    records = read_annotation(path)
+    records = read_set(path)
     if not any(record.relations for record in records):
         raise DocumentError(f"{path}: no relations are annotated; nothing to compare")
     system = load_finder(folder, rerank, placement(device)[0])
-    given = spread(put(system, records), limit)
+    try:
+        given = spread(put(system, records), limit)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from None
     return measure_system(system, given, name=path.name.split(".")[0], seen=seen, advance=advance)
 
 

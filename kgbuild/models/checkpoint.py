@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as as_bytes
 from tokenizers import Tokenizer
 from tokenizers.processors import TemplateProcessing
 from torch import Tensor
@@ -156,7 +157,7 @@ def save(folder: Path, model: Relex, tokenizer: Tokenizer, values: Mapping[str, 
     """Write a checkpoint that the public package loads too."""
     folder.mkdir(parents=True, exist_ok=True)
     state = {public_name(name): tensor.contiguous() for name, tensor in model.state_dict().items()}
-    save_file(state, folder / "model.safetensors", {"format": "pt"})
+    write_weights(folder / "model.safetensors", state)
     write_config(folder, tokenizer, values)
 
 
@@ -174,7 +175,7 @@ def save_compact(
             state[key + _SCALE] = scale
         else:
             state[key] = tensor.contiguous()
-    save_file(state, folder / "model.int8.safetensors", {"format": "pt"})
+    write_weights(folder / "model.int8.safetensors", state)
     write_config(folder, tokenizer, values)
 
 
@@ -201,11 +202,16 @@ def our_name(name: str) -> str:
     return name
 
 
+def write_weights(path: Path, state: dict[str, torch.Tensor]) -> None:
+    """Write a file of safetensors that whoever may read the folder may read, too."""
+    path.write_bytes(as_bytes(state, {"format": "pt"}))
+
+
 def build_transformer(encoder_config: Mapping[str, Any]) -> "PreTrainedModel":
     """Build an encoder of `transformers` from its configuration, with no weights of its own."""
     from transformers import AutoConfig, AutoModel
 
-    values = dict(encoder_config)
+    values = dict(encoder_config) | {"dtype": "float32"}  # the heads' own
     config = AutoConfig.for_model(values.pop("model_type", _DEFAULT_ENCODER), **values)
     transformer = AutoModel.from_config(config)
     if hasattr(transformer, "pooler"):
@@ -384,7 +390,7 @@ def from_encoder(
     for rate in ("hidden_dropout_prob", "attention_probs_dropout_prob"):
         if hasattr(own, rate):
             setattr(own, rate, 0.0)  # its random numbers are a third of a step on a CPU
-    transformer = AutoModel.from_pretrained(str(encoder), config=own)
+    transformer = AutoModel.from_pretrained(str(encoder), config=own, dtype=torch.float32)
     tokenizer = AutoTokenizer.from_pretrained(str(encoder))
     config = RelexConfig(int(own.hidden_size), num_rnn_layers=layers, dropout=dropout)
     tokens = [config.ent_token, config.sep_token, config.rel_token]

@@ -15,6 +15,7 @@ of the text, and `accepted`, true or false; or a line of `kgbuild export --forma
 import gzip
 import json
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,7 +82,7 @@ def read_set(path: Path) -> list[Record]:
 
     try:
         records = read_written(path) if path.suffix == ".txt" else list(read_records(path))
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         reason = str(error) if str(path) in str(error) else f"{path}: cannot be read: {error}"
         raise DocumentError(reason) from error
     if not records:
@@ -96,12 +97,20 @@ def read_records(path: Path) -> Iterator[Record]:
         ValueError: A line is not a record; the message names file and line.
     """
     opener = gzip.open if path.suffix == ".gz" else open
-    with opener(path, "rt", encoding="utf-8") as lines:
+    with opener(path, "rt", encoding="utf-8-sig") as lines:  # without what Windows puts first
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
             try:
-                yield from parse_line(json.loads(line), path.name.split(".")[0])
+                raw = json.loads(line)
+                if not isinstance(raw, dict):
+                    raise TypeError("it is no JSON object")
+                named = {"id": f"{path.name}:{number}", **raw}
+                yield from parse_line(named, path.name.split(".")[0])
+            except json.JSONDecodeError as error:
+                what = f"{error.msg} at character {error.pos}"
+                reason = f"{path}:{number}: not an annotated record, for it is not JSON: {what}"
+                raise ValueError(reason) from error
             except KeyError as error:
                 reason = f"{path}:{number}: not an annotated record: it has no {error}"
                 raise ValueError(reason) from error
@@ -184,6 +193,8 @@ def _check(record: Record) -> None:
     """Refuse spans that lie outside the text, and ends and evidence that are not there."""
     if not isinstance(record.text, str):
         raise TypeError("its `text` is not text")
+    for mistake in _mistaken(record):
+        raise TypeError(mistake)
     for start, end in (span for spans in (*record.mentions, record.sentences) for span in spans):
         if not 0 <= start < end <= len(record.text):
             raise ValueError(f"no words at {start} to {end} of its {len(record.text)} characters")
@@ -195,6 +206,17 @@ def _check(record: Record) -> None:
                 f"a relation's end is {end}, but its entities are 0 to {n_entities - 1}"
             )
     _check_evidence(record)
+
+
+def _mistaken(record: Record) -> Iterator[str]:
+    """Types that are no words, and places that are no whole numbers."""
+    triples = (*record.relations, *record.denied)
+    types = (*record.types, *(name for _, name, _ in triples), *(record.known_relations or ()))
+    spans = (span for of in (*record.mentions, record.sentences) for span in of)
+    ends = (*((head, tail) for head, _, tail in triples), *record.negative_pairs)
+    yield from (f"{type!r} is no type" for type in types if not isinstance(type, str))
+    yield from (f"{at!r} is no place" for two in spans for at in two if not isinstance(at, int))
+    yield from (f"{at!r} is no entity" for two in ends for at in two if not isinstance(at, int))
 
 
 def _check_evidence(record: Record) -> None:

@@ -77,42 +77,39 @@ class DocumentTrainer(TimedTrainer[list[Task]]):
         """Train until the time is up, from where a killed run left off.
 
         Args:
-            tasks: To learn from, again and again; those without pairs teach nothing.
+            tasks: To learn from, again and again; those without pairs or labels teach nothing.
             report: Is told every few steps how it goes.
             measure: How good the system is now; the higher the better.
         """
-        self.run(self._groups([task for task in tasks if len(task.pairs)]), report, measure)
+        self.run(self._groups([task for task in tasks if task.teaches]), report, measure)
 
     def _groups(self, tasks: Sequence[Task]) -> Iterator[list[Task]]:
-        """Documents with the same labels, all of them as often."""
-        sharing: dict[RelationLabels, list[Task]] = defaultdict(list)
-        for task in tasks:
-            sharing[task.labels].append(task)
-        if self.system.label_pool > 1 and len(sharing) > 1:
-            yield from self._pooled(list(sharing.values()))
-        waiting: dict[RelationLabels, list[Task]] = defaultdict(list)
+        """What is learned from at once, all tasks as often."""
+        pool = self.system.label_pool > 1 and len({task.labels for task in tasks}) > 1
+        apart = [task for task in tasks if not (pool and task.is_complete)]
+        together = [task for task in tasks if pool and task.is_complete]
         while True:
-            for index in self._random.permutation(len(tasks)):
-                labels = tasks[index].labels
-                waiting[labels].append(tasks[index])
-                if len(waiting[labels]) == min(self.pace.documents, len(sharing[labels])):
-                    yield waiting.pop(labels)
+            yield from self._shuffled([*self._alike(apart), *self._pooled(together)])
 
-    def _pooled(self, sharing: Sequence[Sequence[Task]]) -> Iterator[list[Task]]:
+    def _alike(self, tasks: Sequence[Task]) -> Iterator[list[Task]]:
+        """Documents that share their labels."""
+        for sharing in _by_labels(tasks):
+            yield from _parts(self._shuffled(sharing), self.pace.documents)
+
+    def _pooled(self, tasks: Sequence[Task]) -> Iterator[list[Task]]:
         """Documents of a few label sets, each asked for the labels of all these sets.
 
         Those with the same labels come a few at a time: to read labels takes as long as documents.
         """
-        pool = self.system.label_pool
+        sets, pool = _by_labels(tasks), self.system.label_pool
         few = max(1, self.pace.documents // pool)
-        while True:
-            parts = [part for tasks in sharing for part in _parts(self._shuffled(tasks), few)]
-            drawn = [task for part in self._shuffled(parts) for task in part]
-            for group in _parts(drawn, self.pace.documents):
-                sets = {task.labels: None for task in group}
-                others = self._random.choice(len(sharing), max(0, pool - len(sets)))
-                labels = pooled([*sets, *(sharing[i][0].labels for i in others)])
-                yield [task.asked(labels) for task in group]
+        parts = [part for sharing in sets for part in _parts(self._shuffled(sharing), few)]
+        drawn = [task for part in self._shuffled(parts) for task in part]
+        for group in _parts(drawn, self.pace.documents):
+            own = {task.labels: None for task in group}
+            others = self._random.choice(len(sets), max(0, pool - len(own)))
+            labels = pooled([*own, *(sets[i][0].labels for i in others)])
+            yield [task.asked(labels) for task in group]
 
     def _shuffled(self, items: Sequence[S]) -> list[S]:
         return [items[i] for i in self._random.permutation(len(items))]
@@ -146,7 +143,14 @@ class DocumentTrainer(TimedTrainer[list[Task]]):
         return self.system.loss(scores, targets)
 
 
-def _parts(items: Sequence[S], size: int) -> list[Sequence[S]]:
+def _by_labels(tasks: Sequence[Task]) -> list[list[Task]]:
+    sharing: dict[RelationLabels, list[Task]] = defaultdict(list)
+    for task in tasks:
+        sharing[task.labels].append(task)
+    return list(sharing.values())
+
+
+def _parts(items: list[S], size: int) -> list[list[S]]:
     return [items[start : start + size] for start in range(0, len(items), size)]
 
 

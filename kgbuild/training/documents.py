@@ -24,7 +24,7 @@ class Task:
     Attributes:
         labels: The R relation types of its source.
         pairs: (M, 2) The pairs that the annotation speaks of: all, where it is exhaustive.
-        targets: (M, R) Which relations each of them has.
+        facts: (K, 2) Which of them have which of the labels, by number: few of many.
         evidence: (M, S) How much each of them rests on each of S sentences: rows that sum to 1, or
             to 0 where the annotation does not say. None where it never does.
     """
@@ -33,15 +33,32 @@ class Task:
     document: GivenDocument
     labels: RelationLabels
     pairs: Tensor
-    targets: Tensor
+    facts: Tensor
     evidence: Tensor | None = None
+
+    @property
+    def targets(self) -> Tensor:
+        """Which relations each pair has, (M, R) of 0 and 1."""
+        targets = torch.zeros(len(self.pairs), len(self.labels.names))
+        targets[tuple(self.facts.T)] = 1
+        return targets
+
+    @property
+    def teaches(self) -> bool:
+        """Whether anything is asked."""
+        return len(self.pairs) > 0 and len(self.labels.names) > 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all was looked for, so that what is not annotated does not hold."""
+        return self.record.exhaustive_relations and self.record.known_relations is None
 
     def asked(self, labels: RelationLabels) -> "Task":
         """The same with other labels, its own among them; what is new does not hold."""
-        column = {name: i for i, name in enumerate(labels.names)}
-        targets = self.targets.new_zeros(len(self.pairs), len(column))
-        targets[:, [column[name] for name in self.labels.names]] = self.targets
-        return replace(self, labels=labels, targets=targets)
+        at = [labels.names.index(name) for name in self.labels.names]
+        column = torch.tensor(at, dtype=torch.long)
+        facts = torch.stack([self.facts[:, 0], column[self.facts[:, 1]]], dim=1)
+        return replace(self, labels=labels, facts=facts)
 
     def sample(
         self,
@@ -54,16 +71,21 @@ class Task:
         A document without relations has as many as one with a single related pair. At `most` so
         many pairs are drawn, of both kinds.
         """
-        is_related = self.targets.any(dim=1)
+        is_related = torch.zeros(len(self.pairs), dtype=torch.bool)
+        is_related[self.facts[:, 0]] = True
         related, rest = (torch.nonzero(which).flatten() for which in (is_related, ~is_related))
         if most is not None:
             related = _some(related, max(1, most // (1 + (negatives or 1))), generator)
         limit = MOST_PAIRS if negatives is None else negatives * max(1, len(related))
         rest = _some(rest, limit if most is None else min(limit, most), generator)
         chosen = torch.cat([related, rest]).sort().values
-        evidence = None if self.evidence is None else self.evidence[chosen]
+        row = torch.full((len(self.pairs),), -1).index_copy(0, chosen, torch.arange(len(chosen)))
+        facts = torch.stack([row[self.facts[:, 0]], self.facts[:, 1]], dim=1)
         return replace(
-            self, pairs=self.pairs[chosen], targets=self.targets[chosen], evidence=evidence
+            self,
+            pairs=self.pairs[chosen],
+            facts=facts[facts[:, 0] >= 0],
+            evidence=None if self.evidence is None else self.evidence[chosen],
         )
 
 
@@ -93,7 +115,7 @@ def labels_of(records: Sequence[Record]) -> RelationLabels:
     described: dict[str, str] = {}
     for record in records:
         described |= record.relation_types
-        for _, name, _ in record.relations:
+        for _, name, _ in (*record.relations, *record.denied):
             described.setdefault(name, "")
     names = sorted(described)
     return RelationLabels(tuple(names), tuple(described[name] for name in names))
@@ -120,8 +142,9 @@ def _looked_for(record: Record, labels: RelationLabels) -> RelationLabels:
     """Those of which the annotation says where they hold."""
     if record.known_relations is None:
         return labels
+    told = {name for _, name, _ in (*record.relations, *record.denied)}
     both = zip(labels.names, labels.descriptions, strict=True)
-    kept = [one for one in both if one[0] in record.known_relations]
+    kept = [one for one in both if one[0] in record.known_relations | told]
     return RelationLabels(tuple(name for name, _ in kept), tuple(text for _, text in kept))
 
 
@@ -134,13 +157,14 @@ def _task(record: Record, labels: RelationLabels) -> Task:
         pairs = pairs[torch.tensor(told, dtype=torch.bool)]
     row = {pair: i for i, pair in enumerate(map(tuple, pairs.tolist()))}
     column = {name: i for i, name in enumerate(labels.names)}
-    targets = torch.zeros(len(pairs), len(labels.names))
-    for head, name, tail in record.relations:
+    facts = []
+    for head, name, tail in dict.fromkeys(record.relations):
         if name not in column:
             raise DocumentError(f"record '{record.id}': its relation {name!r} is not asked for")
         if head != tail:
-            targets[row[head, tail], column[name]] = 1
-    return Task(record, document, labels, pairs, targets, _evidence(record, row))
+            facts.append((row[head, tail], column[name]))
+    held = torch.tensor(facts, dtype=torch.long).view(-1, 2)
+    return Task(record, document, labels, pairs, held, _evidence(record, row))
 
 
 def _evidence(record: Record, row: Mapping[tuple[int, ...], int]) -> Tensor | None:

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from kgbuild.models.docre.documents import PairScores
-from kgbuild.models.docre.scoring import MOST_RELATIONS, RelationSystem
+from kgbuild.models.docre.scoring import RelationSystem
 from kgbuild.training.documents import Task
 from kgbuild.training.judging import Tally
 
@@ -75,10 +75,10 @@ def margins(system: RelationSystem, tasks: Sequence[Task]) -> Margins:
     """Margins of annotated documents, by a system in evaluation mode."""
     values, right, gold = [np.zeros(0)], [np.zeros(0, bool)], 0
     for task, scores in scored(system, tasks):
-        best = scores.margins.topk(min(MOST_RELATIONS, scores.margins.shape[1]), dim=1)
+        best = scores.margins.topk(min(system.most_relations, scores.margins.shape[1]), dim=1)
         values.append(best.values.double().numpy().ravel())
         right.append(torch.gather(task.targets, 1, best.indices).bool().numpy().ravel())
-        gold += int(task.targets.sum())
+        gold += len(task.facts)
     of_all = np.concatenate(values)
     order = np.argsort(-of_all, kind="stable")
     return Margins(of_all[order], np.concatenate(right)[order], gold)

@@ -69,6 +69,14 @@ def check_folder(out: Path, run: str, finished: str) -> None:
 
 
 def begin(out: Path, run: str) -> None:
-    """Make the folder, and say whose it is."""
-    out.mkdir(parents=True, exist_ok=True)
-    (out / RUN).write_text(json.dumps({"run": run}) + "\n", "utf-8")
+    """Make the folder, and say whose it is.
+
+    Raises:
+        ModelError: It cannot be made or written to.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / RUN).write_text(json.dumps({"run": run}) + "\n", "utf-8")
+    except OSError as error:
+        reason = f"{out}: cannot be written to: {error.strerror}; give `--out` another folder"
+        raise ModelError(reason) from error

@@ -24,7 +24,7 @@ from kgbuild.models.docre.scoring import RelationSystem
 from kgbuild.progress import Progress, Silent
 from kgbuild.training.data import Record, read_set
 from kgbuild.training.document_loop import DocumentPace, DocumentTrainer
-from kgbuild.training.documents import Task, labels_of, tasks
+from kgbuild.training.documents import Task, labels_of, pooled, tasks
 from kgbuild.training.judging import Tally
 from kgbuild.training.margins import margins
 from kgbuild.training.runs import RUN, STATE, begin, check_folder, fingerprint, hold_out
@@ -84,6 +84,8 @@ class Trained:
         steps: Updates.
         seen: Documents that were learned from, counted again each time.
         after: Of the records kept aside; None where there were none.
+        chosen: Whether these were enough to choose weights and margins by.
+        with_itself: Relations of an entity with itself, which no system can find.
     """
 
     folder: Path
@@ -95,6 +97,8 @@ class Trained:
     seen: int
     before: Tally | None
     after: Tally | None
+    chosen: bool
+    with_itself: int
 
     def to_json(self) -> dict[str, Any]:
         """Plain numbers for scripts."""
@@ -108,6 +112,8 @@ class Trained:
             "documents_seen": self.seen,
             "before": self.before and self.before.to_json(),
             "after": self.after and self.after.to_json(),
+            "chosen": self.chosen,
+            "relations_with_itself": self.with_itself,
         }
 
 
@@ -183,23 +189,29 @@ def learn(
         clock: Seconds.
 
     Raises:
-        DocumentError: A record cannot be learned from.
-        ModelError: The system cannot be made or trained, or `out` holds something else.
+        DocumentError: A record cannot be learned from, or there is nothing to learn.
+        ModelError: The system cannot be made or trained, it or its teacher does not know a relation
+            type, or `out` holds something else.
     """
     progress = progress or Silent()
     check_folder(out, run, DESCRIPTION)
     torch.manual_seed(seed)
     records = [*training, *kept_aside]
     every = tasks(records, labels)
+    if not any(task.teaches for task in every[: len(training)]):
+        raise DocumentError("no record to learn from has two entities and a relation type")
     system, tokenizer = start(plan, labels or labels_of(records))
     where = placement(device)[0]
     teacher = load_system(plan.teacher).to(where) if plan.teacher else None
+    for closed in (system, teacher):
+        if closed is not None and closed.known:
+            closed.columns(pooled(task.labels for task in every))
     system.to(where)
-    begin(out, run)
     aside = Aside(system, every[len(training) :], seed, 60 * minutes, clock)
     before = aside.tally() if plan.system is None else None
     pace = _pace(system, plan, training, minutes, seed)
     trainer = DocumentTrainer(system, pace, out / STATE, teacher=teacher, clock=clock)
+    begin(out, run)
     _train(trainer, every[: len(training)], aside, progress)
     progress.stage("Measuring after training")
     trained = Trained(
@@ -212,6 +224,8 @@ def learn(
         trainer.seen,
         before,
         aside.settle(),
+        aside.chooses,
+        sum(head == tail for record in records for head, _, tail in record.relations),
     )
     save_system(out, system.cpu(), tokenizer)
     told = {"run": run, **trained.to_json()}
@@ -253,8 +267,13 @@ class Aside:
         most = 0.1 * seconds / self._cost(shuffled[:1], clock)
         self.tasks = shuffled[: max(_FEWEST_MEASURED, int(most))]
         self._some = shuffled[: max(_FEWEST_MEASURED, int(most / _MEASUREMENTS))]
-        facts = sum(int(task.targets.sum()) for task in self._some)
+        facts = sum(len(task.facts) for task in self._some)
         self.while_training = 0 < len(self._some) <= most and facts >= _FEWEST_FACTS
+
+    @property
+    def chooses(self) -> bool:
+        """Whether there is enough here to choose margins by."""
+        return sum(len(task.facts) for task in self.tasks) >= _FEWEST_FACTS
 
     def _cost(self, tasks: Sequence[Task], clock: Callable[[], float]) -> float:
         """Seconds of a document."""
@@ -281,7 +300,7 @@ class Aside:
             return None
         self._system.eval()
         found = margins(self._system, self.tasks)
-        if sum(int(task.targets.sum()) for task in self.tasks) >= _FEWEST_FACTS:
+        if self.chooses:
             self._system.shift = found.best_shift()
             self._system.temperature = found.temperature(self._system.shift)
         return found.tally(self._system.shift)
@@ -321,6 +340,7 @@ def bare_encoder(name: str | Path) -> "tuple[PreTrainedModel, Tokenizer]":
         transformer = AutoModel.from_pretrained(
             str(name),
             config=config,
+            dtype=torch.float32,  # some are stored in half of it
             attn_implementation="eager",  # the other kernels are slow to learn short texts on a CPU
         )
         tokenizer: Tokenizer = AutoTokenizer.from_pretrained(str(name)).backend_tokenizer

@@ -17,6 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from kgbuild.errors import ModelError
+
+_MOST_LOST = 10
 _MEASURED_EVERY = 0.04  # of the schedule, or less often where a measurement takes long
 
 
@@ -75,6 +78,7 @@ class TimedTrainer(ABC, Generic[G]):
         self._optimizer = _optimizer(model, pretrained, pace)
         self._random = np.random.default_rng(pace.seed)
         self.steps, self.seen, self.elapsed = 0, 0, 0.0
+        self._lost = 0  # updates, one after the other
         self.scores: list[float] = []
         self._best: dict[str, Tensor] | None = None
         self._next_measurement = 0.0
@@ -97,6 +101,8 @@ class TimedTrainer(ABC, Generic[G]):
             report: Is told now and then how it goes.
             measure: How good the model is now; the higher the better.
         """
+        if measure is None:  # then nothing says that what a killed run found best still is
+            self._best = None
         started = last_save = self._clock()
         before = self.elapsed
         self._network.train()
@@ -137,11 +143,22 @@ class TimedTrainer(ABC, Generic[G]):
         loss = torch.stack([*losses.values()]).sum()
         if loss.requires_grad:  # there was something to score
             torch.autograd.backward(loss)
-            torch.nn.utils.clip_grad_norm_(self._network.parameters(), 1.0)
-            self._optimizer.step()
+            norm = torch.nn.utils.clip_grad_norm_(self._network.parameters(), 1.0)
+            self._update(finite=bool(torch.isfinite(norm)))
         self.steps += 1
         self.seen += len(group)
         return {name: loss.item() for name, loss in losses.items()}
+
+    def _update(self, *, finite: bool) -> None:
+        """Follow the gradients, unless they are no numbers: those would stay in the weights."""
+        if finite:
+            self._optimizer.step()
+        self._lost = 0 if finite else self._lost + 1
+        if self._lost == _MOST_LOST:
+            raise ModelError(
+                f"training has diverged after {self.steps} steps: the loss is no number any more;"
+                " start again from other weights or with other texts"
+            )
 
     @property
     def _hopeless(self) -> bool:

@@ -34,6 +34,17 @@ def test_markers_stand_around_mentions_also_nested_ones(transformer, tokenizer, 
     assert read.last.tolist() == [6, 6, 3]
 
 
+def test_mentions_of_one_place_share_their_markers(transformer, tokenizer, given) -> None:
+    encoder = DocumentEncoder(transformer, tokenizer, marked=True)
+    one, other = ("Ada", "Ada"), ("Ada", "London")
+    first = encoder.tokenize(given("Ada knew London.", one, other))
+    second = encoder.tokenize(given("Ada knew London.", other, one))
+    assert torch.equal(first.ids, second.ids)
+    assert (first.ids == tokenizer.token_to_id("*")).sum() == 4
+    assert first.entity.tolist() == [0, 1, 1]
+    assert first.first[0] == first.first[1] == second.first[2]
+
+
 def test_a_marker_is_of_the_sentence_of_its_mention(transformer, tokenizer, given) -> None:
     document = given("ada works in london city engine", ("london",), ("ada",), ("city",))
     assert DocumentEncoder(transformer, tokenizer, marked=True).tokenize(document).sentence is None

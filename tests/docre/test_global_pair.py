@@ -75,6 +75,13 @@ def test_of_a_pair_with_one_relation_the_best_is_above_no_relation(
 # --- frozen
 
 
+def test_a_pair_with_one_relation_at_the_most_has_the_best(transformer, tokenizer, labels) -> None:
+    odds = torch.tensor([[3.0, 2.0, 1.0], [-1.0, -2.0, -3.0]])
+    single = make(transformer, tokenizer, labels, softmax=True)
+    assert single.likely(odds).tolist() == [[True, False, False], [False] * 3]
+    assert make(transformer, tokenizer, labels).likely(odds)[0].all()
+
+
 def test_a_frozen_encoder_does_not_learn_and_reads_a_pair_once(
     transformer, tokenizer, labels, documents, targets
 ) -> None:

@@ -106,7 +106,7 @@ def test_documents_of_a_step_share_their_labels(make, tmp_path):
     groups = trainer._groups(tasks([*RECORDS[:5], *others]))
     drawn = [next(groups) for _ in range(20)]
     assert {len({task.labels for task in group}) for group in drawn} == {1}
-    assert {len(group) for group in drawn} == {4, 2}
+    assert {len(group) for group in drawn} == {4, 1, 2}
 
 
 def test_a_student_comes_closer_to_its_teacher(make, tmp_path):

@@ -106,6 +106,8 @@ class AdaptedPredicates(RelationSystem):
         super().__init__()
         labels = self.needed(labels)
         self.options, self.known = options, labels
+        if not options.several:
+            self.most_relations = 1
         self.encoder = DocumentEncoder(transformer, tokenizer)
         self.descriptions = DocumentEncoder(deepcopy(transformer), tokenizer)
         self._mark = PairMarker(self.encoder, options.text_tokens)
@@ -170,11 +172,6 @@ class AdaptedPredicates(RelationSystem):
         of = adaptive_threshold_loss if self.options.several else single_label_loss
         classified = of(PairScores(classes[:, 1:], classes[:, 0]), wanted)
         return alpha * classified + (1 - alpha) * of(read, wanted * compared)
-
-    def likely(self, odds: Tensor) -> Tensor:
-        """Which relations are predicted, (N, R)."""
-        found = super().likely(odds)
-        return found if self.options.several else found & best_of_each(odds, 1)
 
     @torch.no_grad()
     def compare(

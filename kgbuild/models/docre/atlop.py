@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor
 
-from kgbuild.models.docre.bilinear import GroupBilinear, LocalizedPairs
+from kgbuild.models.docre.bilinear import CHUNK, GroupBilinear, LocalizedPairs
 from kgbuild.models.docre.context import context_and_sentences, localized_context
 from kgbuild.models.docre.document_encoder import DocumentEncoder
 from kgbuild.models.docre.documents import GivenDocument, PairScores, RelationLabels
@@ -136,17 +136,22 @@ class Atlop(RelationSystem):
         self, states: "DocumentStates", pairs: Tensor, evidence: Tensor | None, columns: list[int]
     ) -> PairScores:
         if evidence is None:
-            context = localized_context(states, pairs)
-        else:
-            context, shares = context_and_sentences(states, pairs, evidence.shape[1])
-        outputs = self.classifier(*self.pairs(states, pairs, context))
-        scores = PairScores(outputs[:, columns], outputs[:, 0])
-        if evidence is None:
-            return scores
-        told = evidence.any(dim=1)
+            parts = [
+                self._outputs(states, part, localized_context(states, part))
+                for part in torch.split(pairs, CHUNK)
+            ]
+            outputs = torch.cat(parts)
+            return PairScores(outputs[:, columns], outputs[:, 0])
+        context, shares = context_and_sentences(states, pairs, evidence.shape[1])
+        outputs, told = self._outputs(states, pairs, context), evidence.any(dim=1)
         return EvidencedScores(
-            scores.logits, scores.threshold, shares[told].float(), evidence[told]
+            outputs[:, columns], outputs[:, 0], shares[told].float(), evidence[told]
         )
+
+    def _outputs(self, states: "DocumentStates", pairs: Tensor, context: Tensor) -> Tensor:
+        """Threshold and logits of pairs, (P, 1 + R)."""
+        outputs: Tensor = self.classifier(*self.pairs(states, pairs, context))
+        return outputs
 
     def loss(self, scores: Sequence[PairScores], targets: Sequence[Tensor]) -> Tensor:
         """The adaptive threshold loss, mean over all pairs, and the weighted evidence loss."""

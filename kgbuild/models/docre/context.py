@@ -63,8 +63,8 @@ def context_of_rows(rows: Tensor, tokens: Tensor, pairs: Tensor) -> Tensor:
     contexts = [tokens.new_zeros(0, tokens.shape[1])]
     for head, group in _by_head(heads[order], tails[order]):
         seen = torch.nonzero(rows[head].sum(dim=0)).flatten()
-        here = rows[:, :, seen]
-        both = torch.einsum("al,tal->tl", here[head], here[group]) / rows.shape[1]
+        both = torch.einsum("al,tal->tl", rows[head][:, seen], rows[group][:, :, seen])
+        both = both / rows.shape[1]
         mass = both.sum(dim=1, keepdim=True)
         shared = both @ tokens[seen] / mass.clamp(min=NOTHING_SHARED)
         apart = (alone[head] + alone[group]) / 2

@@ -121,15 +121,17 @@ class DocumentEncoder(nn.Module):
         """Tokens of a document and where its mentions are among them."""
         encoding = self._tokenizer.encode(document.text, add_special_tokens=False)
         offsets = encoding.offsets
-        spans = [
-            _touched(offsets, mention) for one in document.entities for mention in one.mentions
+        of_each = [  # no mention counts twice
+            dict.fromkeys(_touched(offsets, mention) for mention in one.mentions)
+            for one in document.entities
         ]
-        owner = [i for i, one in enumerate(document.entities) for _ in one.mentions]
+        spans = [span for of in of_each for span in of]
+        owner = [i for i, of in enumerate(of_each) for _ in of]
         ids = encoding.ids
         firsts, lasts = [first for first, _ in spans], [last for _, last in spans]
         sentence = None
         if document.sentences:
-            marked = () if self._marker is None else spans
+            marked = () if self._marker is None else [*set(spans)]
             sentence = _sentence_of_each(offsets, document.sentences, marked)
         if self._marker is not None:
             ids, firsts, lasts = _mark(ids, spans, self._marker)
@@ -349,20 +351,22 @@ def _mark(
     """Put a marker before and after each span: the ids, and where the spans are now.
 
     A span's first token is its marker; its last one is its own. Spans that begin at one token have
-    a marker each, the longer span's first.
+    a marker each, the longer span's first; of equal spans, one marker is that of all.
     """
     opening: dict[int, list[int]] = {}
     closing: dict[int, int] = {}
-    for index in sorted(range(len(spans)), key=lambda i: (spans[i][0], -spans[i][1], i)):
-        opening.setdefault(spans[index][0], []).append(index)
-        closing[spans[index][1]] = closing.get(spans[index][1], 0) + 1
+    for start, end in sorted(set(spans), key=lambda span: (span[0], -span[1])):
+        opening.setdefault(start, []).append(end)
+        closing[end] = closing.get(end, 0) + 1
     marked: list[int] = []
-    first, at = [0] * len(spans), []
+    at: list[int] = []
+    marker_of: dict[tuple[int, int], int] = {}
     for token, id in enumerate(ids):
-        for index in opening.get(token, ()):
-            first[index] = len(marked)
+        for end in opening.get(token, ()):
+            marker_of[token, end] = len(marked)
             marked.append(marker)
         at.append(len(marked))
         marked.append(id)
         marked += [marker] * closing.get(token, 0)
+    first = [marker_of.get(span, 0) for span in spans]  # a document of no tokens has no markers
     return marked, first, [at[last] if at else 0 for _, last in spans]

@@ -10,7 +10,7 @@ It learns new labels the better, the more it has seen: where documents come with
 own, it is asked for those of others as well, which do not hold (the paper pools those of four).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -105,16 +105,19 @@ class Glidre(RelationSystem):
         states = replace(states, tokens=self.of_document(states.tokens))
         entities = pool_entities(states, "mean")
         pairs = pairs.to(entities.device)
-        context = localized_context(states, pairs) if self.options.context else None
         logits = [
-            self._vectors(entities[part[:, 0]], entities[part[:, 1]], of) @ labels.T
-            for part, of in _parts(pairs, context)
+            self._vectors(entities, part, self._context(states, part)) @ labels.T
+            for part in torch.split(pairs, PAIRS_AT_ONCE)
         ]
-        joined = torch.cat([entities.new_zeros(0, len(labels)), *logits])
+        joined = torch.cat(logits)
         return PairScores(joined, joined.new_full((len(joined),), PRIOR))
 
-    def _vectors(self, heads: Tensor, tails: Tensor, context: Tensor | None) -> Tensor:
-        """Vectors of P pairs from those of heads and tails and their context, all (P, width)."""
+    def _context(self, states: DocumentStates, pairs: Tensor) -> Tensor | None:
+        return localized_context(states, pairs) if self.options.context else None
+
+    def _vectors(self, entities: Tensor, pairs: Tensor, context: Tensor | None) -> Tensor:
+        """Vectors of P pairs from those of their entities and their context, all (P, width)."""
+        heads, tails = entities[pairs[:, 0]], entities[pairs[:, 1]]
         if context is not None:
             heads = torch.tanh(self.as_head(torch.cat([heads, context], dim=-1)))
             tails = torch.tanh(self.as_tail(torch.cat([tails, context], dim=-1)))
@@ -125,10 +128,3 @@ class Glidre(RelationSystem):
         """Focal loss over all cells of a batch, per positive cell."""
         wanted, options = torch.cat(list(targets)), self.options
         return focal_loss(joined(scores), wanted, alpha=options.alpha, gamma=options.gamma)
-
-
-def _parts(pairs: Tensor, context: Tensor | None) -> Iterator[tuple[Tensor, Tensor | None]]:
-    """Pairs and their contexts, not too many at once."""
-    for start in range(0, len(pairs), PAIRS_AT_ONCE):
-        part = slice(start, start + PAIRS_AT_ONCE)
-        yield pairs[part], None if context is None else context[part]

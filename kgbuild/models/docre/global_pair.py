@@ -86,6 +86,8 @@ class GlobalPair(RelationSystem):
         if options.sees not in SEES:
             raise ModelError(f"global-pair sees {options.sees!r}; known are {', '.join(SEES)}")
         self.options, self.known = options, labels
+        if options.softmax:
+            self.most_relations = 1
         self.encoder = DocumentEncoder(transformer, tokenizer)
         if options.frozen:
             transformer.requires_grad_(False)

@@ -52,9 +52,13 @@ class LabelEncoder(nn.Module):
         missing = [text for text in dict.fromkeys(texts) if text not in self._read]
         if missing:
             self._read.update(zip(missing, self._encode(missing), strict=True))
-        return torch.stack([self._read[text] for text in texts])
+        return torch.stack([self._read[text] for text in texts]) if texts else self._encode([])
 
     def _encode(self, texts: Sequence[str]) -> Tensor:
+        if not texts:
+            return torch.zeros(
+                0, self.transformer.config.hidden_size, device=next(self.parameters()).device
+            )
         encoded = self._tokenizer.encode_batch(list(texts))
         device = next(self.transformer.parameters()).device
         ids = torch.tensor([one.ids for one in encoded], device=device)

@@ -102,6 +102,7 @@ def single_label_loss(scores: PairScores, targets: Tensor) -> Tensor:
     Mean over pairs. Of a pair with several relations the first one counts. Logits of -inf take no
     part.
     """
+    targets = targets.to(scores.logits)
     none = torch.full_like(targets[:, :1], 0.5)  # less than a relation, more than no relation
     wanted = torch.cat([targets, none], dim=1).argmax(dim=1)
     return _mean(functional.cross_entropy(_with_threshold(scores), wanted, reduction="none"))

@@ -101,7 +101,7 @@ class RelexRelations(RelationSystem):
         words = self._prompter.words([document.text])[0]
         spans, owner = self._mentions(document, words)
         device = next(self.parameters()).device
-        columns = []
+        columns = [torch.zeros(len(pairs), 0, device=device)]
         for prompt, count in self._prompts(document, labels):
             best = torch.full((len(pairs), count), NO_EVIDENCE, device=device)
             room = self.options.window - self._prompter.length(prompt)

@@ -10,11 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from tokenizers import Tokenizer
 
 from kgbuild.errors import ModelError
-from kgbuild.models.checkpoint import CONFIG, build_transformer, read_tokenizer
+from kgbuild.models.checkpoint import (
+    CONFIG,
+    build_transformer,
+    read_tokenizer,
+    write_weights,
+)
 from kgbuild.models.docre import SYSTEMS, build
 from kgbuild.models.docre.documents import RelationLabels
 from kgbuild.models.docre.relex import from_joint
@@ -37,7 +42,7 @@ def save_system(folder: Path, system: RelationSystem, tokenizer: Tokenizer) -> N
     }
     (folder / DESCRIPTION).write_text(json.dumps(values, indent=2) + "\n", "utf-8")
     state = {name: tensor.contiguous() for name, tensor in system.state_dict().items()}
-    save_file(state, folder / "model.safetensors", {"format": "pt"})
+    write_weights(folder / "model.safetensors", state)
     tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
 
 

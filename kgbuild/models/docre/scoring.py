@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
     from transformers import PreTrainedModel
 
-MOST_RELATIONS = 4
-"""Of one pair (the released code of ATLOP does the same)."""
+
+_MOST_NAMED = 8
 
 
 class RelationFinder(Protocol):
@@ -82,6 +82,7 @@ class RelationSystem(nn.Module, ABC):
         options: What it was built with.
         encoder: What reads the text, in a system that reads whole documents.
         known: The labels that a closed system was built for.
+        most_relations: That one pair may have (four in the released code of ATLOP).
         shift: The margin that a relation has to exceed; found on texts kept aside.
         temperature: What margins beyond that are divided by before they are taken for log odds.
     """
@@ -94,6 +95,7 @@ class RelationSystem(nn.Module, ABC):
     options: "DataclassInstance"
     encoder: DocumentEncoder
     known: RelationLabels | None = None
+    most_relations: int = 4
     shift: float = 0.0
     temperature: float = 1.0
 
@@ -167,7 +169,7 @@ class RelationSystem(nn.Module, ABC):
 
     def likely(self, odds: Tensor) -> Tensor:
         """The same, of log odds (M, R): the best few of a pair, if they are likely."""
-        most = min(MOST_RELATIONS, odds.shape[1])
+        most = min(self.most_relations, odds.shape[1])
         if most == 0:
             return torch.zeros_like(odds, dtype=torch.bool)
         return (odds > 0) & (odds >= odds.topk(most, dim=1).values[:, -1:])
@@ -192,8 +194,10 @@ class RelationSystem(nn.Module, ABC):
         known = self.known.names if self.known else ()
         unknown = [name for name in labels.names if name not in known]
         if unknown:
+            some = ", ".join(known[:_MOST_NAMED]) + (", …" if len(known) > _MOST_NAMED else "")
             raise ModelError(
                 f"{self.system} was trained for {len(known)} relation types, {unknown[0]!r} is not"
-                " one of them; ask for its own types, or use a system for any label, such as glidre"
+                f" one of them ({some}); ask for its own types, which an ontology names by `label`,"
+                " or use a system for any label, such as glidre"
             )
         return [known.index(name) for name in labels.names]

@@ -140,7 +140,7 @@ def test_a_second_look_changes_what_the_first_is_unsure_of(
 ) -> None:
     from kgbuild.models.docre.documents import RelationLabels
 
-    unsure = made(tmp_path / "unsure", encoder_folder, "glidre", None, -PRIOR)
+    unsure = made(tmp_path / "unsure", encoder_folder, "glidre", None, -PRIOR - 1.0)
     labels = RelationLabels(("born in",), ("",))
     again = made(tmp_path / "again", encoder_folder, "adapted-predicates", labels, 1000.0)
 

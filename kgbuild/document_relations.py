@@ -128,12 +128,12 @@ class DocumentRelations:
             )
             for entity in entities
         )
-        with torch.inference_mode():
-            odds = self._system.odds(GivenDocument(text, given), pairs, self._labels, allowed)
-            odds = odds.masked_fill(~allowed, -torch.inf)  # or it would take the place of another
-            scores, likely = torch.sigmoid(odds), self._system.likely(odds)
+        odds = self._system.odds(GivenDocument(text, given), pairs, self._labels, allowed)
+        odds = odds.masked_fill(~allowed, -torch.inf)  # or it would take the place of another
+        scores, likely = torch.sigmoid(odds), self._system.likely(odds)
         for column, relation in enumerate(self._relations):
-            if relation.threshold is not None:
+            # One that was calibrated belongs to the scores of the joint model.
+            if relation.threshold is not None and relation.calibration is None:
                 likely[:, column] = scores[:, column] > relation.threshold
         rows = torch.nonzero(likely & allowed)
         for (row, column), score in zip(rows.tolist(), scores[tuple(rows.T)].tolist(), strict=True):

@@ -1,6 +1,7 @@
 """Document-level systems behind the joint model's mentions."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -107,6 +108,17 @@ def test_only_what_the_ontology_allows_is_found(yes_to_all: Path) -> None:
     assert len(born_in) == 2  # functional: one place for each of the two persons
     assert len(relations) == 2 + 2 * 2
     assert {r.model for r in relations} == {"yes"}
+
+
+def test_thresholds_hold_unless_they_were_calibrated_for_another_model(yes_to_all: Path) -> None:
+    def found(**told: object) -> set[str]:
+        relations = {"born in": replace(ONTOLOGY.relations["born in"], **told)}
+        ontology = replace(ONTOLOGY, relations=ONTOLOGY.relations | relations)
+        relations_found = DocumentRelations(yes_to_all, "yes", ontology, "cpu")
+        return {r.type for r in relations_found.between("d", TEXT, MENTIONS)}
+
+    assert found(threshold=1.0) == {"born on"}
+    assert found(threshold=1.0, calibration=(2.0, 0.5)) == {"born in", "born on"}
 
 
 def test_what_the_ontology_forbids_does_not_take_the_place_of_what_it_allows() -> None:

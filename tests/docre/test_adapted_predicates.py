@@ -14,6 +14,7 @@ from kgbuild.models.docre.adapted_predicates import (
 from kgbuild.models.docre.document_encoder import DocumentEncoder
 from kgbuild.models.docre.documents import PairScores, RelationLabels
 from kgbuild.models.docre.marked_pairs import PairMarker, excerpts, nearest
+from kgbuild.models.docre.objectives import single_label_loss
 
 
 @pytest.fixture
@@ -172,6 +173,12 @@ def test_labels_that_it_was_not_trained_for_can_be_compared(
     other = replace(labels, names=("fears", "owns", "knows"))
     assert own.isfinite().all()
     assert not torch.equal(system.compare(documents[0], documents[0].pairs, other, wanted), own)
+
+
+@pytest.mark.parametrize("kind", [torch.long, torch.bool, torch.float])
+def test_no_relation_is_no_relation_whatever_numbers_say_so(kind) -> None:
+    sure_of_none = PairScores(torch.zeros(1, 3), torch.tensor([5.0]))
+    assert single_label_loss(sure_of_none, torch.zeros(1, 3, dtype=kind)) < 0.1
 
 
 def test_the_best_of_each_row() -> None:

@@ -2,7 +2,7 @@
 
 `scoring.py` says what all of them take and give. One system is one file; what several share is in
 `document_encoder.py`, `pooling.py`, `context.py`, `bilinear.py`, `label_encoder.py` and
-`objectives.py`.
+`objectives.py`. `reranked.py` puts one behind another.
 """
 
 from collections.abc import Mapping

@@ -36,8 +36,8 @@ _WIDTH = 384
 """Of the encoder that the learning rates were found for; wider ones take smaller steps."""
 _NEW_RATES = 1.5e-4, 8e-4
 """Peak rates of encoder and the rest."""
-_TRAINED_RATES = 1e-5, 3e-5
-"""Of a system that was trained before (KD-DocRE's last stage takes smaller steps still)."""
+_TRAINED_RATES = 5e-5, 2e-4
+"""Of a system that was trained before, on what may be texts of quite another kind."""
 _PASSES = 60
 """Over the documents, at most: by then a small set is known by heart."""
 _FEWEST_SEEN = 400  # a good number of steps, however small the set

@@ -7,7 +7,6 @@ from tokenizers import Tokenizer
 from kgbuild.models.docre.adapted_predicates import (
     AdaptedPredicates,
     Options,
-    best_of_each,
     fill,
     template,
 )
@@ -15,6 +14,7 @@ from kgbuild.models.docre.document_encoder import DocumentEncoder
 from kgbuild.models.docre.documents import PairScores, RelationLabels
 from kgbuild.models.docre.marked_pairs import PairMarker, excerpts, nearest
 from kgbuild.models.docre.objectives import single_label_loss
+from kgbuild.models.docre.scoring import best_of_each
 
 
 @pytest.fixture

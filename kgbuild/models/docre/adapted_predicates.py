@@ -39,7 +39,7 @@ from kgbuild.models.docre.objectives import (
     joined,
     single_label_loss,
 )
-from kgbuild.models.docre.scoring import RelationSystem
+from kgbuild.models.docre.scoring import RelationSystem, best_of_each
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -265,9 +265,3 @@ def fill(
         else:
             ids += part
     return ids, (at[0], at[1])
-
-
-def best_of_each(values: Tensor, most: int) -> Tensor:
-    """Which values (N, R) are among the highest of their row."""
-    at = values.topk(min(most, values.shape[1]), dim=1).indices
-    return torch.zeros_like(values, dtype=torch.bool).scatter(1, at, True)

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from kgbuild.errors import ModelError
-from kgbuild.models.docre.adapted_predicates import AdaptedPredicates, best_of_each
+from kgbuild.models.docre.adapted_predicates import AdaptedPredicates
 from kgbuild.models.docre.documents import GivenDocument, RelationLabels
 from kgbuild.models.docre.saving import load_system
-from kgbuild.models.docre.scoring import RelationFinder, RelationSystem
+from kgbuild.models.docre.scoring import RelationFinder, RelationSystem, best_of_each
 
 BAND = 2.0
 """A pair is uncertain if the highest of its log odds is this close to zero."""

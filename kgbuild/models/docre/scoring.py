@@ -169,10 +169,7 @@ class RelationSystem(nn.Module, ABC):
 
     def likely(self, odds: Tensor) -> Tensor:
         """The same, of log odds (M, R): the best few of a pair, if they are likely."""
-        most = min(self.most_relations, odds.shape[1])
-        if most == 0:
-            return torch.zeros_like(odds, dtype=torch.bool)
-        return (odds > 0) & (odds >= odds.topk(most, dim=1).values[:, -1:])
+        return (odds > 0) & best_of_each(odds, self.most_relations)
 
     @classmethod
     def needed(cls, labels: RelationLabels | None) -> RelationLabels:
@@ -201,3 +198,9 @@ class RelationSystem(nn.Module, ABC):
                 " or use a system for any label, such as glidre"
             )
         return [known.index(name) for name in labels.names]
+
+
+def best_of_each(values: Tensor, most: int) -> Tensor:
+    """Which values (N, R) are among the highest of their row."""
+    at = values.topk(min(most, values.shape[1]), dim=1).indices
+    return torch.zeros_like(values, dtype=torch.bool).scatter(1, at, True)

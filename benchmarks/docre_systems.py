@@ -9,7 +9,7 @@ DATA holds `train/redocred.jsonl.gz` and `dev/redocred.jsonl.gz`, of Re-DocRED. 
 train on are not the 3,053 of published numbers. Every system starts from the same small encoder,
 all-MiniLM-L6-v2, or goes on from a trained system with `--start`, and is trained as `kgbuild train
 --system` does: a tenth of the training documents chooses weights and the shift of margins. Time is
-processor time of one thread, so that a busy machine matters little; with `--device cuda`
+processor time of one thread, which other work makes longer by up to a third; with `--device cuda`
 it is that of the clock on the wall.
 
 Each run leaves a file in RESULTS and is not done again. What is stopped goes on when it is started
